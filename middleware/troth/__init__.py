@@ -1,0 +1,1 @@
+"""Troth keeps the promises of a privacy policy on every request and response."""

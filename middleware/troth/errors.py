@@ -1,0 +1,44 @@
+"""Every exception that Troth raises. Facts travel as attributes; no message holds a value, a token or personal data."""
+
+from __future__ import annotations
+
+
+class TrothError(Exception):
+    """Base of all errors raised by Troth."""
+
+
+class ConfigurationError(TrothError):
+    """The middleware was given a policy, binding, home or hook that it cannot use. Raised when the app starts."""
+
+
+class HomeError(ConfigurationError):
+    """The home folder or a file in it cannot be read, made or locked. `path` says which."""
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(f"{message}: {path}")
+        self.path = path
+
+
+class HookError(TrothError):
+    """A callable named by the binding failed. Carries the `hook` (``module:name``) and the class name of the cause."""
+
+    def __init__(self, hook: str, cause: str) -> None:
+        super().__init__(f"hook {hook} failed with {cause}")
+        self.hook = hook
+        self.cause = cause
+
+
+class LedgerError(TrothError):
+    """The consent ledger could not be read or written. Decisions that need it treat what they asked as unreadable."""
+
+
+class TrailError(TrothError):
+    """A line that is due could not be written. The request path answers 503 before the first byte."""
+
+
+class UnreadableBody(TrothError):
+    """A body that a rule needs cannot be read. `reason` is one of ``too-large``, ``coding``, ``malformed``."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the body cannot be read: {reason}")
+        self.reason = reason
