@@ -1,0 +1,1 @@
+"""Consent: what devices and persons chose, where it is kept, and how workers share it."""
