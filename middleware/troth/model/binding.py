@@ -1,4 +1,4 @@
-"""A binding: how one app's routes, fields, people and parties map to the policy's words (INTERFACES, closed list)."""
+"""A binding: how an app's routes, fields, people and parties map to the policy's words (a closed list)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A value read from the exchange: ``path.party``, ``query.topic``, ``header.x-purpose``, ``body.ref``, ``record.ref``.
+    """A value read from the exchange: ``path.party``, ``query.topic``, ``header.x-purpose``, ``body.ref`` …
 
     `place` is path, query, header, cookie, body or record; `hook` instead is ``module:name``, called with the scope.
     """

@@ -37,7 +37,7 @@ UNREADABLE: Final = Missing.UNREADABLE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Age:
-    """Evidence of an age in years: at least `low`, below `high`; None is open. Unreadable: a birth date that is none."""
+    """Evidence of an age in years: at least `low`, below `high`; None is open. Unreadable: a date that is none."""
 
     low: int | None = None
     high: int | None = None
@@ -67,9 +67,9 @@ class Actor:
     """When the identity was last proved; None where the app does not say."""
 
 
-Asker = Actor | None | Missing
+Asker = Actor | Missing | None
 """An actor; None: nobody is authenticated; ABSENT: no hook tells; UNREADABLE: the hook failed; PENDING: not yet."""
-Subject = Person | None | Missing
+Subject = Person | Missing | None
 """A person; None: no one is addressed; UNREADABLE: promised by the binding and not there; PENDING: not yet."""
 
 
@@ -88,13 +88,13 @@ class Cookie:
     direction: Direction
     row: str | None = None
     """The pattern of the row that the binding maps this name to; None: look the name up in the policy."""
-    data: frozenset[str] = frozenset()
-    """Categories that probes found in its value."""
-    lifetime: timedelta | None = None
+    data: frozenset[str] | Missing = frozenset()
+    """Categories that probes found in its value; PENDING: not looked at yet."""
+    lifetime: timedelta | Missing | None = None
     """How long it lives from now on; None for a session cookie. Response only."""
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    """Response only: ``secure``, ``http-only`` (``true``/``false``), ``same-site`` (lower case), ``domain`` (``own`` or the
-    domain)."""
+    attributes: Mapping[str, str] | Missing = field(default_factory=dict)
+    """Response only: ``secure``, ``http-only`` (``true``/``false``), ``same-site`` (lower case), ``domain`` (``own`` or
+    the domain)."""
     came_in: bool = False
     """The same name also came in with the request."""
 
@@ -121,7 +121,7 @@ class Record:
     subject: Subject = None
     """None: the binding names no subject for records."""
     data: frozenset[str] = frozenset()
-    since: datetime | None | Missing = ABSENT
+    since: datetime | Missing | None = ABSENT
     counts: tuple[int, ...] = ()
     whole_body: bool = False
     carrier: Carrier = Carrier.JSON

@@ -14,7 +14,7 @@ from troth.model.words import Thing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who speaks: `hosts` decide what is own (``*.example.com`` covers subdomains); `contacts` are its own addresses."""
+    """Who speaks. `hosts` decide what is own (``*.x`` covers subdomains); `contacts` are its own addresses."""
 
     id: str
     hosts: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ class KeepRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purpose:
-    """A row of the table of purposes. `of` and `data` are already merged by the loader (a row `of` another inherits)."""
+    """A row of the table of purposes. The loader has merged what a row `of` another inherits."""
 
     id: str
     clauses: tuple[str, ...] = ()
@@ -135,7 +135,7 @@ class Party:
     purposes: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     essential_on: tuple[str, ...] = ()
-    """Route tags on which its purposes keep their basis; elsewhere the basis is consent. Empty: everywhere as the row."""
+    """Route tags on which its purposes keep their basis; elsewhere it is consent. Empty: as the row, everywhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,348 @@
+"""What each thing has (judging, section 4): one view per kind, read by the operators.
+
+A set of values is a frozenset; None in its place means undeclared. Views are made per judgement and hold no state of
+their own beyond what they look up.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from troth.model.facts import (
+    ABSENT,
+    PENDING,
+    UNREADABLE,
+    Actor,
+    Asker,
+    Cookie,
+    Direction,
+    Element,
+    Event,
+    Exchange,
+    Field,
+    Missing,
+    Page,
+    Person,
+    Record,
+    Subject,
+)
+from troth.model.policy import Party, Purpose
+from troth.model.words import NONE, OWN, UNDECLARED, Thing
+from troth.plan.tables import Tables, host_fits
+
+Values = frozenset[str] | None
+"""Values of a fact; None: undeclared."""
+EMPTY: Final[frozenset[str]] = frozenset()
+_NONE: Final = frozenset((NONE,))
+
+
+class View:
+    """A thing of the exchange as the operators see it. Subclasses say what differs."""
+
+    thing: Thing
+    parties: tuple[Party, ...] | None = ()
+    """Its parties; empty: own; None: undeclared."""
+
+    def __init__(self, tables: Tables, exchange: Exchange) -> None:
+        self.tables = tables
+        self.x = exchange
+        if exchange.party == UNDECLARED:
+            self.parties = None
+        elif exchange.party != OWN:
+            party = tables.policy.parties.get(exchange.party)
+            self.parties = None if party is None else (party,)
+
+    # purposes and what follows from them
+
+    def purposes(self) -> Values:
+        """Ids of its purposes; ``none`` is one."""
+        purpose = self.x.purpose
+        if purpose == NONE:
+            return _NONE
+        return self.limited((purpose,))
+
+    def limited(self, names: tuple[str, ...]) -> Values:
+        """Drop purposes that are limited to other things, and undeclared ones; none left is undeclared."""
+        rows = self.tables.policy.purposes
+        kept = frozenset(n for n in names if n in rows and (not rows[n].on or self.thing in rows[n].on))
+        return kept or None
+
+    def rows(self) -> tuple[Purpose, ...]:
+        """Rows of its purposes; ``none`` and undeclared have no row."""
+        found = self.purposes() or EMPTY
+        table = self.tables.policy.purposes
+        return tuple(table[name] for name in sorted(found) if name in table)
+
+    def basis_of(self, row: Purpose) -> str | None:
+        """Legal basis of one of its purposes."""
+        return row.basis
+
+    def bases(self) -> Values:
+        """Legal bases of its purposes."""
+        if self.purposes() is None:
+            return None
+        return frozenset(b for b in (self.basis_of(row) for row in self.rows()) if b is not None)
+
+    # parties
+
+    def party_names(self) -> Values:
+        """Ids of its parties; empty: own."""
+        return None if self.parties is None else frozenset(p.id for p in self.parties)
+
+    def roles(self) -> Values:
+        """Roles of its parties."""
+        return None if self.parties is None else frozenset(role for p in self.parties for role in p.roles)
+
+    def countries(self) -> frozenset[str | None] | None:
+        """Countries that the data go to; None among them is a party (or server) whose country nobody stated."""
+        if self.parties is None:
+            return None
+        if not self.parties:
+            return frozenset((self.x.serving,))
+        return frozenset(p.country for p in self.parties)
+
+    # people
+
+    def asker(self) -> Asker:
+        """Who asks, as known for this thing."""
+        return self.x.actor
+
+    def visitor(self) -> Subject:
+        """The person who asks, if somebody is authenticated."""
+        asker = self.asker()
+        return asker.person if isinstance(asker, Actor) else asker
+
+    def subject(self) -> Subject:
+        """Whose data: the addressed subject, else the actor."""
+        return self.visitor() if self.x.subject is None else self.x.subject
+
+    def fits_subject(self) -> int | bool | Missing:
+        """Whether who asks is the subject; a Missing where that is not known."""
+        asker = self.asker()
+        if isinstance(asker, Missing):
+            return asker
+        if asker is None:
+            return False
+        subject = self.subject()
+        if isinstance(subject, Person):
+            return subject.id == asker.person.id
+        return subject if isinstance(subject, Missing) else False
+
+    # facts of one kind of thing, empty elsewhere
+
+    def data(self) -> frozenset[str] | Missing:
+        """Categories in it; PENDING while a cookie's value has not been looked at."""
+        return EMPTY
+
+    def named(self, word: str) -> frozenset[str]:
+        """Values of the facts that need no row: origin, route, asked, kind, event, carrier."""
+        match word:
+            case "origin":
+                return frozenset(self.x.route.reads) if self.x.route else EMPTY
+            case "route":
+                tags = frozenset(self.x.route.tags) if self.x.route else EMPTY
+                return tags | {self.x.own_route} if self.x.own_route else tags
+            case "asked":
+                return self.x.asked
+            case _:
+                return EMPTY
+
+    varies = False
+    """Facts about records are different for each: only of an exchange that binds records (judging, section 6)."""
+
+
+class ExchangeView(View):
+    """The exchange itself; pages and events read most facts from it."""
+
+    thing = Thing.EXCHANGE
+
+    def __init__(self, tables: Tables, exchange: Exchange) -> None:
+        super().__init__(tables, exchange)
+        route = exchange.route
+        self.has_records = route is not None and bool(route.records or route.request_records)
+        self.varies = self.has_records and exchange.subject is None
+
+    def named(self, word: str) -> frozenset[str]:
+        if word != "carrier":
+            return super().named(word)
+        fields = {value for item in self.x.fields for value in (item.carrier.value, item.direction.value)}
+        return frozenset(fields.union(*((item.carrier.value, item.direction.value) for item in self.x.records)))
+
+
+class PageView(ExchangeView):
+    """An HTML answer: the subject is the visitor."""
+
+    thing = Thing.PAGE
+
+    def __init__(self, tables: Tables, exchange: Exchange, page: Page | None = None) -> None:
+        super().__init__(tables, exchange)
+        self.varies = False
+
+    def subject(self) -> Subject:
+        return self.visitor()
+
+
+class EventView(ExchangeView):
+    """Something that happened in the exchange."""
+
+    thing = Thing.EVENT
+
+    def __init__(self, tables: Tables, exchange: Exchange, event: Event) -> None:
+        super().__init__(tables, exchange)
+        self.varies = False
+        self.item = event
+
+    def named(self, word: str) -> frozenset[str]:
+        return frozenset((self.item.name,)) if word == "event" else super().named(word)
+
+
+class CookieView(View):
+    """One cookie: its own row goes before its party's."""
+
+    thing = Thing.COOKIE
+
+    def __init__(self, tables: Tables, exchange: Exchange, cookie: Cookie) -> None:
+        self.tables = tables
+        self.x = exchange
+        self.item = cookie
+        self.row = tables.cookie_row(cookie.name, cookie.row)
+        self.parties = self._find_parties()
+
+    def _find_parties(self) -> tuple[Party, ...] | None:
+        row = self.row
+        if row is not None and row.party is not None:
+            party = self.tables.policy.parties.get(row.party)
+            return None if party is None else (party,)
+        return self.tables.cookie_parties(self.item.name) or (() if row is not None else None)
+
+    def purposes(self) -> Values:
+        if self.row is not None and self.row.purposes:
+            return self.limited(self.row.purposes)
+        return self.limited(tuple(n for p in self.parties or () for n in p.purposes))
+
+    def basis_of(self, row: Purpose) -> str | None:
+        return _basis(self, row)
+
+    def asker(self) -> Asker:
+        return self.x.actor_before if self.item.direction is Direction.REQUEST else self.x.actor
+
+    def subject(self) -> Subject:
+        return self.visitor()
+
+    def data(self) -> frozenset[str] | Missing:
+        return self.item.data
+
+    def named(self, word: str) -> frozenset[str]:
+        if word == "carrier":
+            return frozenset(("cookie", self.item.direction.value))
+        return super().named(word)
+
+
+class ElementView(View):
+    """An HTML element, which may belong to several parties at once."""
+
+    thing = Thing.ELEMENT
+
+    def __init__(self, tables: Tables, exchange: Exchange, element: Element) -> None:
+        self.tables = tables
+        self.x = exchange
+        self.item = element
+        found = tables.element_parties(element.host, element.tokens)
+        self.parties = found or (() if tables.is_own(element.host, exchange.host) else None)
+
+    def purposes(self) -> Values:
+        if self.parties is None:
+            return None
+        if not self.parties:
+            return super().purposes()
+        return self.limited(tuple(n for party in self.parties for n in self._of_host(party)))
+
+    def _of_host(self, party: Party) -> tuple[str, ...]:
+        host = self.item.host
+        own = [row.purposes for row in party.hosts if host is not None and host_fits(row.host, host) and row.purposes]
+        return own[0] if own else party.purposes
+
+    def basis_of(self, row: Purpose) -> str | None:
+        return _basis(self, row)
+
+    def subject(self) -> Subject:
+        return self.visitor()
+
+    def data(self) -> frozenset[str]:
+        return self.item.data
+
+    def named(self, word: str) -> frozenset[str]:
+        return frozenset((self.item.kind,)) if word == "kind" else super().named(word)
+
+
+class FieldView(View):
+    """One category at one place."""
+
+    thing = Thing.FIELD
+
+    def __init__(self, tables: Tables, exchange: Exchange, field: Field) -> None:
+        super().__init__(tables, exchange)
+        self.item = field
+
+    def asker(self) -> Asker:
+        return self.x.actor_before if self.item.direction is Direction.REQUEST else self.x.actor
+
+    def subject(self) -> Subject:
+        if self.item.record is None:
+            return super().subject()
+        subject = self.x.records[self.item.record].subject
+        return ABSENT if subject is None else subject
+
+    def data(self) -> frozenset[str]:
+        return frozenset((self.item.category,))
+
+    def named(self, word: str) -> frozenset[str]:
+        if word == "carrier":
+            return frozenset((self.item.carrier.value, self.item.direction.value))
+        return super().named(word)
+
+
+class RecordView(View):
+    """One record of a body, judged by its own subject."""
+
+    thing = Thing.RECORD
+
+    def __init__(self, tables: Tables, exchange: Exchange, record: Record) -> None:
+        super().__init__(tables, exchange)
+        self.item = record
+
+    def subject(self) -> Subject:
+        return ABSENT if self.item.subject is None else self.item.subject
+
+    def data(self) -> frozenset[str]:
+        return self.item.data
+
+    def named(self, word: str) -> frozenset[str]:
+        if word == "carrier":
+            return frozenset((self.item.carrier.value, self.item.direction.value))
+        return super().named(word)
+
+
+def _basis(view: CookieView | ElementView, row: Purpose) -> str | None:
+    """Basis of a party's purpose: consent off the routes on which the party is essential."""
+    limits = [party.essential_on for party in view.parties or () if party.essential_on]
+    if limits and not any(view.named("route") & set(tags) for tags in limits):
+        return "consent"
+    return row.basis
+
+
+__all__ = [
+    "ABSENT",
+    "EMPTY",
+    "PENDING",
+    "UNREADABLE",
+    "CookieView",
+    "ElementView",
+    "EventView",
+    "ExchangeView",
+    "FieldView",
+    "PageView",
+    "RecordView",
+    "Values",
+    "View",
+]
