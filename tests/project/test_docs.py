@@ -127,9 +127,7 @@ def test_every_diagnostic_code_is_explained() -> None:
 def help_of(*verbs: str) -> str:
     """Return what ``troth VERBS --help`` prints."""
     command = [sys.executable, "-c", "import sys; from troth.cli import main; sys.exit(main())", *verbs, "--help"]
-    done = subprocess.run(
-        [sys.executable, "-c", program, *verbs, "--help"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
