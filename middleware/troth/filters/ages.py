@@ -1,0 +1,112 @@
+"""How old somebody says to be: birth dates, ages and boxes such as ``over_18``, read as an interval of whole years."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from datetime import date
+from typing import Final, Literal
+
+Interval = tuple[float, float]
+"""``(low, high)``: the age in years is at least `low` and below `high`; `high` may be infinite."""
+Age = Interval | Literal["unreadable"]
+UNREADABLE: Final = "unreadable"
+_OLDEST: Final = 150
+_YES: Final = frozenset({"yes", "true", "on", "1", "y"})
+_NO: Final = frozenset({"no", "false", "off", "0", "n"})
+_BOX: Final = re.compile(
+    r"(?:^|[_\-. ])(?P<side>over|above|min|adult|under|below)(?:[_\-. ]?age)?[_\-. ]?(?P<years>\d{1,2})$"
+)
+_WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_MONTHS: Final = {
+    name: number
+    for number, name in enumerate(
+        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), start=1
+    )
+}
+_YEAR_FIRST: Final = re.compile(r"(\d{4})([-/.]?)(\d{1,2})\2(\d{1,2})(?:[T ][\d:.,+\-Z ]{0,32})?")
+_YEAR_LAST: Final = re.compile(r"(\d{1,2})([-/.] ?)(\d{1,2})\2(\d{4})")
+_MONTH_ONLY: Final = re.compile(r"(\d{4})[-/](\d{1,2})")
+_NAMED: Final = re.compile(
+    r"(?:(\d{1,2})(?:st|nd|rd|th)?[ \-.]{1,2})?([a-z]{3,9})\.?[ \-]?(?:(\d{1,2})(?:st|nd|rd|th)?,? )?[ \-]?(\d{4})"
+)
+_RANGE: Final = re.compile(r"(\d{1,3})(?: ?[-–] ?(\d{1,3})|\+)")
+
+
+def age(name: str, value: object, today: date) -> Age | None:
+    """Return the years that `value`, stated under `name`, gives evidence of on the day `today`.
+
+    A birth date or a whole number of years n gives ``[n, n + 1)``, a year or month of birth what it leaves possible, a
+    box such as ``over18`` answered yes ``[18, ∞)`` and no ``[0, 18)``. None where nothing was stated (null, empty);
+    "unreadable" where something was that is no age.
+    """
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    text = str(value).strip().lower()
+    box = _BOX.search(_WORDS.sub("_", name).lower())
+    if box is not None:
+        return _ticked(box, text)
+    if isinstance(value, bool):
+        return UNREADABLE
+    if isinstance(value, float) and math.isfinite(value):
+        text = str(math.floor(value))
+    return _number(text, today) or _span(text) or _born(_dates(text), today) or UNREADABLE
+
+
+def _ticked(box: re.Match[str], text: str) -> Age:
+    if text not in _YES and text not in _NO:
+        return UNREADABLE
+    years = float(box["years"])
+    under = box["side"] in ("under", "below")
+    return (years, math.inf) if (text in _YES) != under else (0.0, years)
+
+
+def _number(text: str, today: date) -> Interval | None:
+    if not text.isascii() or not text.isdigit():
+        return None
+    if len(text) <= len("150"):
+        return (float(text), float(text) + 1) if int(text) <= _OLDEST else None
+    if len(text) == len("2001"):
+        year = int(text)
+        return _born(iter(((year, 1, 1), (year, 12, 31))), today)
+    return None
+
+
+def _span(text: str) -> Interval | None:
+    found = _RANGE.fullmatch(text)
+    if found is None:
+        return None
+    low = float(found[1])
+    high = math.inf if found[2] is None else float(found[2]) + 1
+    return (low, high) if low < high and low <= _OLDEST else None
+
+
+def _dates(text: str) -> Iterator[tuple[int, int, int]]:
+    """Yield every date (year, month, day) that `text` can mean: ``03/04/2010`` two of them, a month its two ends."""
+    if found := _YEAR_FIRST.fullmatch(text.upper()):
+        yield int(found[1]), int(found[3]), int(found[4])
+    elif found := _YEAR_LAST.fullmatch(text):
+        yield int(found[4]), int(found[3]), int(found[1])
+        if found[2].strip() != ".":
+            yield int(found[4]), int(found[1]), int(found[3])
+    elif found := _MONTH_ONLY.fullmatch(text):
+        yield int(found[1]), int(found[2]), 1
+        yield int(found[1]), int(found[2]), 28
+    elif found := _NAMED.fullmatch(text):
+        month, days = _MONTHS.get(found[2][:3], 0), (found[1] or found[3],) if found[1] or found[3] else ("1", "28")
+        yield from ((int(found[4]), month, int(day)) for day in days)
+
+
+def _born(dates: Iterator[tuple[int, int, int]], today: date) -> Interval | None:
+    """Return the interval over all readings that are real days; None if none is, or one lies ahead or too far back."""
+    years: list[int] = []
+    for year, month, day in dates:
+        try:
+            birth = date(year, month, day)
+        except ValueError:
+            continue
+        years.append(today.year - birth.year - ((today.month, today.day) < (birth.month, birth.day)))
+    if not years or not 0 <= max(years) <= _OLDEST:
+        return None
+    return float(max(0, min(years))), float(max(years) + 1)

@@ -1,0 +1,73 @@
+"""Names of members, parameters and headers to categories of data: exact or with ``*``, compared without case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+Categories = tuple[str, ...]
+"""Ids of categories, sorted, each once; empty where a name has none."""
+NONE: Final[Categories] = ()
+_REMEMBERED: Final = 2048
+_LONGEST: Final = 128
+
+
+class Glob:
+    """A name pattern in which each ``*`` stands for any run of characters. Matching is linear in the name."""
+
+    __slots__ = ("_head", "_middle", "_tail")
+
+    def __init__(self, pattern: str) -> None:
+        self._head, *middle, self._tail = pattern.split("*") if "*" in pattern else (pattern, pattern)
+        self._middle = tuple(middle) if "*" in pattern else None
+
+    def matches(self, name: str) -> bool:
+        """Say whether the whole `name` fits the pattern."""
+        if self._middle is None:
+            return name == self._head
+        at, end = len(self._head), len(name) - len(self._tail)
+        if end < at or not name.startswith(self._head) or not name.endswith(self._tail):
+            return False
+        for part in self._middle:
+            at = name.find(part, at, end)
+            if at < 0:
+                return False
+            at += len(part)
+        return True
+
+
+class Names:
+    """Declared names, compiled. `declared` maps a name, or a pattern such as ``x-geo-*``, to ids of categories."""
+
+    __slots__ = ("_exact", "_globs", "_seen")
+
+    def __init__(self, declared: Mapping[str, Iterable[str]]) -> None:
+        lowered = [(name.lower(), tuple(ids)) for name, ids in declared.items()]
+        self._exact: dict[str, Categories] = {}
+        for name, ids in lowered:
+            if "*" not in name:
+                self._exact[name] = _merged(self._exact.get(name, NONE), ids)
+        self._globs = [(Glob(name), ids) for name, ids in lowered if "*" in name]
+        self._seen: dict[str, Categories] = {}
+
+    def of(self, name: str) -> Categories:
+        """Return the categories of `name`; empty where it is not declared. Remembers a bounded number of answers."""
+        found = self._seen.get(name)
+        if found is None:
+            found = self._look_up(name.lower())
+            if len(name) <= _LONGEST:
+                if len(self._seen) >= _REMEMBERED:
+                    self._seen.clear()
+                self._seen[name] = found
+        return found
+
+    def _look_up(self, name: str) -> Categories:
+        found = self._exact.get(name, NONE)
+        for glob, ids in self._globs:
+            if glob.matches(name):
+                found = _merged(found, ids)
+        return found
+
+
+def _merged(first: Categories, second: Iterable[str]) -> Categories:
+    return tuple(sorted({*first, *second}))

@@ -1,0 +1,228 @@
+"""Take members out of JSON, or mask their values, by cutting bytes. What is not cut stays as it was written.
+
+``1.10`` stays ``1.10``, white space and the order of keys stay, every occurrence of a key that stands twice is judged.
+An object or list that loses its last member stays, empty.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, Final, Protocol, TypeVar
+
+from troth.filters.json_text import decode
+
+_STRING: Final = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_SCALAR: Final = _STRING + rb"|[-0-9tfn][^\s,\]}]*"
+_WHITE: Final = rb"[ \t\r\n]*"
+_TOKEN: Final = re.compile(
+    _WHITE
+    + rb"(,)?"
+    + _WHITE
+    + rb"(?:("
+    + _STRING
+    + rb")"
+    + _WHITE
+    + rb":"
+    + _WHITE
+    + rb"(?:("
+    + _SCALAR
+    + rb")|([{\[]))"
+    rb"|(" + _SCALAR + rb")|([{\[])|([}\]]))"
+)
+_COMMA, _KEY, _VALUE, _OPENED_VALUE, _ITEM, _OPENED_ITEM, _CLOSED = range(1, 8)
+"""Groups of a token: a comma, then a member (key with scalar, or key and the start of more), an item, or an end."""
+MASKED_STRING: Final = b'"***"'
+MASKED_OTHER: Final = b"null"
+
+S = TypeVar("S")
+Cut = tuple[int, int, bytes]
+ConcretePath = tuple[str | int, ...]
+"""Keys and list indexes from the root."""
+
+
+class Edit(StrEnum):
+    """What happens to one member or item: it goes, or its value is masked (``"***"`` for a string, else ``null``)."""
+
+    REMOVE = "remove"
+    MASK = "mask"
+
+
+class Guide(Protocol[S]):
+    """Judges members and items while the splicer walks; `S` is what the guide knows of the object or list around."""
+
+    @property
+    def root(self) -> S:
+        """The state at the outermost object or list."""
+        ...
+
+    @property
+    def reads_values(self) -> bool:
+        """Whether `judge` needs scalars as they are written; else it is given ``b""`` for each."""
+        ...
+
+    def enter(self, state: S, key: str | int, /) -> S:
+        """Return the state inside the object or list under `key`."""
+        ...
+
+    def judge(self, state: S, key: str | int, token: bytes | None, /) -> Edit | None:
+        """Judge what stands under `key`: `token` is a scalar as written, None stands for an object or list."""
+        ...
+
+
+def splice(body: bytes, guide: Guide[S]) -> bytes:
+    """Return `body` with the edits that `guide` asks for; the same object if it asks for none.
+
+    A body that is one scalar has no members and comes back as it is. Raises UnreadableBody (``malformed``).
+    """
+    decode(body)
+    cuts = _Splicer(body, guide).cuts()
+    return _without(body, cuts) if cuts else body
+
+
+def splice_paths(body: bytes, choose: Callable[[ConcretePath], Edit | None]) -> bytes:
+    """Do the same by path: `choose` is given the keys and list indexes that lead to each member or item.
+
+    Indexes are those of the body as it came. Raises UnreadableBody (``malformed``).
+    """
+    return splice(body, _ByPath(choose))
+
+
+class _ByPath:
+    __slots__ = ("_choose", "reads_values", "root")
+
+    def __init__(self, choose: Callable[[ConcretePath], Edit | None]) -> None:
+        self.root: ConcretePath = ()
+        self.reads_values = False
+        self._choose = choose
+
+    def enter(self, path: ConcretePath, key: str | int) -> ConcretePath:
+        return (*path, key)
+
+    def judge(self, path: ConcretePath, key: str | int, token: bytes | None) -> Edit | None:
+        del token  # a path is judged whatever stands there
+        return self._choose((*path, key))
+
+
+class _Frame:
+    """An object or list that is open: what of it was kept so far, where its last comma and last member ended."""
+
+    __slots__ = ("comma", "edit", "end", "index", "kept", "open_cut", "start", "state", "value")
+
+    def __init__(self, state: Any) -> None:
+        self.state = state
+        self.index = -1
+        self.kept = False
+        self.open_cut = -1
+        self.comma = self.start = self.value = self.end = -1
+        self.edit: Edit | None = None
+
+
+class _Splicer:
+    """One walk over the tokens. Recursion is a list of frames, so depth costs nothing but memory."""
+
+    __slots__ = ("_body", "_cuts", "_frames", "_guide", "_muted")
+
+    def __init__(self, body: bytes, guide: Guide[Any]) -> None:
+        self._body = body
+        self._guide = guide
+        self._cuts: list[Cut] = []
+        self._frames: list[_Frame] = []
+        self._muted = 0
+        """Depth inside a member that goes as a whole: nothing in it is judged."""
+
+    def cuts(self) -> list[Cut]:
+        """Return all cuts, in order and apart from each other."""
+        for match in _TOKEN.finditer(self._body):
+            kind = match.lastindex
+            if self._muted:
+                self._skip(match, kind)
+            elif kind == _VALUE or kind == _ITEM:
+                self._scalar(match, kind)
+            elif kind == _CLOSED:
+                self._close(match)
+            else:
+                self._open(match, kind)
+        return self._cuts
+
+    def _skip(self, match: re.Match[bytes], kind: int | None) -> None:
+        if kind == _OPENED_VALUE or kind == _OPENED_ITEM:
+            self._muted += 1
+        elif kind == _CLOSED:
+            self._muted -= 1
+            if not self._muted:
+                self._settle(self._frames[-1], match.end())
+
+    def _scalar(self, match: re.Match[bytes], kind: int) -> None:
+        if not self._frames:
+            return
+        frame = self._frames[-1]
+        key = self._begin(frame, match, kind)
+        token = match[kind] if self._guide.reads_values else b""
+        frame.edit = self._guide.judge(frame.state, key, token)
+        if frame.edit is None:
+            frame.kept = True
+            frame.end = match.end()
+        else:
+            frame.value = match.start(kind)
+            self._settle(frame, match.end())
+
+    def _open(self, match: re.Match[bytes], kind: int | None) -> None:
+        if not self._frames:
+            self._frames.append(_Frame(self._guide.root))
+            return
+        frame = self._frames[-1]
+        key = self._begin(frame, match, kind)
+        frame.edit = self._guide.judge(frame.state, key, None)
+        frame.value = match.end() - 1
+        if frame.edit is None:
+            self._frames.append(_Frame(self._guide.enter(frame.state, key)))
+        else:
+            self._muted = 1
+
+    def _begin(self, frame: _Frame, match: re.Match[bytes], kind: int | None) -> str | int:
+        """Start a member or item and return its key. A cut that waits for it (nothing before was kept) ends here."""
+        frame.index += 1
+        keyed = kind == _VALUE or kind == _OPENED_VALUE
+        frame.start = match.start(_KEY if keyed else kind or 0)
+        if frame.open_cut >= 0:
+            self._cuts.append((frame.open_cut, frame.start, b""))
+            frame.open_cut = -1
+        frame.comma = match.start(_COMMA)
+        return _key(match[_KEY]) if keyed else frame.index
+
+    def _close(self, match: re.Match[bytes]) -> None:
+        closed = self._frames.pop()
+        if closed.open_cut >= 0:
+            self._cuts.append((closed.open_cut, closed.end, b""))
+        if self._frames:
+            self._settle(self._frames[-1], match.end())
+
+    def _settle(self, frame: _Frame, end: int) -> None:
+        """End a member: cut it with the comma before it, or leave the cut open for the comma behind it."""
+        frame.end = end
+        if frame.edit is Edit.REMOVE:
+            if frame.kept:
+                self._cuts.append((frame.comma, end, b""))
+            else:
+                frame.open_cut = frame.start
+            return
+        frame.kept = True
+        if frame.edit is Edit.MASK:
+            text = self._body[frame.value] == ord('"')
+            self._cuts.append((frame.value, end, MASKED_STRING if text else MASKED_OTHER))
+
+
+def _key(token: bytes) -> str:
+    return str(decode(token)) if b"\\" in token else token[1:-1].decode()
+
+
+def _without(body: bytes, cuts: list[Cut]) -> bytes:
+    parts: list[bytes] = []
+    at = 0
+    for start, end, instead in cuts:
+        parts += (body[at:start], instead)
+        at = end
+    parts.append(body[at:])
+    return b"".join(parts)

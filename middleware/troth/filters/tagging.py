@@ -1,0 +1,222 @@
+"""Find the fields of a JSON body: members that have a category by the binding, by a declared name, or by a probe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from typing import Any, Final
+
+from troth.filters.ages import Age, age
+from troth.filters.json_text import Members, decode, decode_all, is_empty, may_repeat_keys
+from troth.filters.places import ITEM, Node, Place, Shape
+from troth.filters.probes import NO_PROBES, NOBODY, Known, Probes
+from troth.filters.splicing import Edit, splice
+
+_CONTAINERS: Final = frozenset({dict, list, Members})
+Verdict = Callable[[Place], Edit | None]
+"""Judges a place by its categories. Never by identity: after much has been learned, places are made anew."""
+
+
+class Tags:
+    """What a body holds: `places` with the number of values at each, in no promised order, and `ages` that were stated.
+
+    `members` counts the members of all objects, declared or not.
+    """
+
+    __slots__ = ("ages", "members", "places")
+
+    def __init__(self) -> None:
+        self.places: dict[Place, int] = {}
+        self.ages: list[tuple[Place, Age]] = []
+        self.members = 0
+
+    def categories(self) -> frozenset[str]:
+        """Return every category of which at least one value is there."""
+        return frozenset(category for place in self.places for category in place.categories)
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Return the number of values by category and place as shown in lines; undeclared members under ``""``."""
+        counts: dict[tuple[str, str], int] = {}
+        for place, n in self.places.items():
+            for category in place.categories or ("",):
+                key = (category, place.shown)
+                counts[key] = counts.get(key, 0) + n
+        return counts
+
+
+class Tagger:
+    """Finds fields in the JSON bodies of one route and carrier; made at load, used by every exchange.
+
+    `names` maps declared names (exact or with ``*``, without case) to categories: they make a field of a scalar, or of
+    the scalar items of a list. `selectors` maps ``$.a.b``, ``$[*].email``, ``$.by_country.*`` to categories and goes
+    before names; a selector with no category says that nothing there is a field by name, and one with a category makes
+    a field of whatever stands there. `probes` look at every scalar. Of the categories in `with_age` the stated ages are
+    read. `undeclared` reports scalar members without a category too. `depth` bounds nesting.
+    """
+
+    __slots__ = ("_probes", "_root", "_shape", "_with_age")
+
+    def __init__(
+        self,
+        names: Mapping[str, Iterable[str]],
+        selectors: Mapping[str, Iterable[str]] | None = None,
+        *,
+        probes: Probes = NO_PROBES,
+        with_age: Iterable[str] = (),
+        undeclared: bool = False,
+        depth: int = 64,
+    ) -> None:
+        self._shape = Shape(names, selectors or {}, depth=depth, undeclared=undeclared)
+        self._probes = probes
+        self._with_age = frozenset(with_age)
+        self._root = Node(self._shape)
+
+    def tag(self, body: bytes, *, today: date, known: Known = NOBODY) -> Tags:
+        """Return what stands in `body`; an empty body holds nothing. `known` are values that the `known` probe seeks.
+
+        Raises UnreadableBody (``malformed``) where readers of JSON could disagree about the body.
+        """
+        if is_empty(body):
+            return Tags()
+        tags = self._walk(decode(body), today, known)
+        if may_repeat_keys(body, tags.members):
+            tags = self._walk(decode_all(body), today, known)
+        return tags
+
+    def edit(self, body: bytes, verdict: Verdict, *, known: Known = NOBODY) -> bytes:
+        """Return `body` with each field removed or masked for whose place `verdict` says so; the rest byte for byte.
+
+        Sees the very places that `tag` saw, every occurrence of a key that stands twice. Raises UnreadableBody.
+        """
+        if is_empty(body):
+            return body
+        return splice(body, _Editor(self._fresh_root(), self._probes, verdict, known))
+
+    def _fresh_root(self) -> Node:
+        if self._shape.full:
+            self._shape.learned = 0
+            self._root = Node(self._shape)
+        return self._root
+
+    def _walk(self, value: Any, today: date, known: Known) -> Tags:
+        tags = Tags()
+        if type(value) not in _CONTAINERS:
+            return tags
+        if self._probes or self._with_age:
+            _Inspection(tags, self._probes, self._with_age, today, known).walk(value, self._fresh_root())
+        else:
+            _walk_names(tags, value, self._fresh_root())
+        return tags
+
+
+def _walk_names(tags: Tags, value: Any, node: Node) -> None:
+    """Tag by name alone. Kept flat: this loop is what most tagged exchanges cost."""
+    counts = tags.places
+    stack: list[tuple[Any, Node]] = [(value, node)]
+    members = 0
+    while stack:
+        value, node = stack.pop()
+        if type(value) is list:
+            _walk_items(counts, value, node, stack)
+            continue
+        members += len(value)
+        nodes = node.nodes
+        for key, member in value.items():
+            place = node[key]
+            kind = type(member)
+            if kind is dict or kind is list or kind is Members:
+                stack.append((member, nodes.get(key) or node.into(key)))
+                if place is None or not place.whole:
+                    continue
+            if place is not None:
+                counts[place] = counts.get(place, 0) + 1
+    tags.members = members
+
+
+def _walk_items(counts: dict[Place, int], values: list[Any], node: Node, stack: list[tuple[Any, Node]]) -> None:
+    place = node.item
+    inside: Node | None = None
+    for value in values:
+        if type(value) in _CONTAINERS:
+            inside = inside or node.nodes.get(ITEM) or node.into(ITEM)
+            stack.append((value, inside))
+            if place is None or not place.whole:
+                continue
+        if place is not None:
+            counts[place] = counts.get(place, 0) + 1
+
+
+class _Inspection:
+    """One pass over a decoded body that looks at values too: probes on every scalar, ages where they are stated."""
+
+    __slots__ = ("_ages", "_counts", "_known", "_probes", "_tags", "_today", "_with_age")
+
+    def __init__(self, tags: Tags, probes: Probes, with_age: frozenset[str], today: date, known: Known) -> None:
+        self._tags = tags
+        self._counts = tags.places
+        self._ages = tags.ages
+        self._probes = probes
+        self._with_age = with_age
+        self._today = today
+        self._known = known
+
+    def walk(self, value: Any, node: Node) -> None:
+        stack: list[tuple[Any, Node]] = [(value, node)]
+        while stack:
+            value, node = stack.pop()
+            if type(value) is list:
+                for item in value:
+                    self._one(item, ITEM, node.item, node, stack)
+            else:
+                self._tags.members += len(value)
+                for key, member in value.items():
+                    self._one(member, key, node[key], node, stack)
+
+    def _one(self, value: Any, key: str | None, place: Place | None, node: Node, stack: list[tuple[Any, Node]]) -> None:
+        if type(value) in _CONTAINERS:
+            stack.append((value, node.nodes.get(key) or node.into(key)))
+            if place is None or not place.whole:
+                return
+        else:
+            found = self._probes.find(value, self._known)
+            if found:
+                place = node.probed(key, place, found)
+        if place is not None:
+            self._counts[place] = self._counts.get(place, 0) + 1
+            if self._with_age and not self._with_age.isdisjoint(place.categories):
+                self._state_age(place, key, value)
+
+    def _state_age(self, place: Place, key: str | None, value: object) -> None:
+        stated = age(key or _last_name(place), value, self._today)
+        if stated is not None:
+            self._ages.append((place, stated))
+
+
+class _Editor:
+    """Guides the splicer along the places of a tagger."""
+
+    __slots__ = ("_known", "_probes", "_verdict", "reads_values", "root")
+
+    def __init__(self, root: Node, probes: Probes, verdict: Verdict, known: Known) -> None:
+        self.root = root
+        self.reads_values = bool(probes)
+        self._probes = probes
+        self._verdict = verdict
+        self._known = known
+
+    def enter(self, node: Node, key: str | int) -> Node:
+        return node.into(key if type(key) is str else ITEM)
+
+    def judge(self, node: Node, key: str | int, token: bytes | None) -> Edit | None:
+        place = node[key] if type(key) is str else node.item
+        if token is None:
+            return self._verdict(place) if place is not None and place.whole else None
+        if self.reads_values:
+            found = self._probes.find(decode(token), self._known)
+            if found:
+                place = node.probed(key if type(key) is str else ITEM, place, found)
+        return None if place is None else self._verdict(place)
+
+
+def _last_name(place: Place) -> str:
+    return next((step for step in reversed(place.path) if step is not None), "")
