@@ -1,0 +1,245 @@
+"""The walk: what visitors do in the shop, and what must be true of each step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from example_app.demo.browser import Browser
+from example_app.demo.server import Server
+from example_app.demo.wire import Exchange, expired
+from example_app.seed import PASSWORD
+
+ANALYTICS = frozenset({"_ga", "_gid"})
+ADVERTISING = frozenset({"_fbp", "_gcl_aw"})
+TRACKING = ANALYTICS | ADVERTISING
+TOO_MUCH = ("date_of_birth", "gender")
+FROM_BEFORE = {"_ga": "GA1.2.1090909.1760000000", "_fbp": "fb.1.1760000000000.4711"}
+"""Cookies that a browser still has from the days before the guard."""
+
+ACCEPT_ANALYTICS = "consents=analytics&return_to=%2Fchoices%2Fsaved"
+ALL = "return_to=%2Fchoices%2Fsaved"
+LOGIN = f"email=ann%40example.org&password={PASSWORD}"
+ORDER = {
+    "name": "Ann Lindqvist",
+    "email": "ann@example.org",
+    "phone": "+46 70 174 06 35",
+    "address": "Strandgatan 3, 531 30 Lidköping, Sweden",
+    "date_of_birth": "1988-04-17",
+    "items": [{"sku": "MP-POCKET", "quantity": 1}],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A sentence and whether the bytes bear it out."""
+
+    text: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One step of the walk."""
+
+    title: str
+    exchange: Exchange
+    claims: tuple[Claim, ...]
+
+
+def walk(server: Server) -> Iterator[Scene]:
+    """Take every step, one after the other."""
+    yield from _first_visit(server)
+    yield from _accepting(server)
+    yield from _refusing(server)
+    yield from _signalling(server)
+    yield from _buying(server)
+
+
+def _first_visit(server: Server) -> Iterator[Scene]:
+    visitor = Browser(server)
+    home = visitor.get("/")
+    yield _scene(
+        "A first visit",
+        home,
+        Claim(text="the shop sent all its cookies", holds=TRACKING | {"session", "cart"} <= _sent(home)),
+        Claim(text="no analytics or advertising cookie arrived", holds=not TRACKING & _arrived(home)),
+        Claim(text="the session cookie arrived, byte for byte", holds=_untouched(home, {"session"})),
+        Claim(
+            text="a policy for scripts holds the third parties back", holds=_csp_without(home, "googletagmanager.com")
+        ),
+        Claim(text="the page itself is unchanged", holds=_same_body(home)),
+    )
+    cart = visitor.submit("/cart", "sku=DL-NORRLAND")
+    yield _scene(
+        "Something into the cart: now the visitor asked for that cookie",
+        cart,
+        Claim(text="the cart cookie arrived, byte for byte", holds=_untouched(cart, {"cart"})),
+    )
+    again = visitor.get("/cart")
+    yield _scene(
+        "The cart is still there on the next page",
+        again,
+        Claim(text="the shop saw the cart cookie", holds="cart" in _seen(again)),
+        Claim(text="the page shows what lies in it", holds=b"Norrland Kit</a>" in again.arrived.body),
+    )
+
+
+def _accepting(server: Server) -> Iterator[Scene]:
+    visitor = Browser(server)
+    visitor.get("/")
+    choice = visitor.submit("/.privacy/accept", ACCEPT_ANALYTICS)
+    yield _scene(
+        "Analytics accepted",
+        choice,
+        Claim(text="the form comes back to the shop", holds=_returns(choice)),
+        Claim(text="the choice is kept in a cookie", holds=bool(_arrived(choice))),
+    )
+    page = visitor.get("/products")
+    yield _scene(
+        "The next page, after accepting analytics",
+        page,
+        Claim(text="the analytics cookies arrived, byte for byte", holds=_untouched(page, ANALYTICS)),
+        Claim(text="no advertising cookie arrived", holds=not ADVERTISING & _arrived(page)),
+    )
+    before = dict(visitor.jar)
+    withdrawn = visitor.submit("/.privacy/withdraw", ALL)
+    yield _scene("Withdrawal", withdrawn, Claim(text="the form comes back to the shop", holds=_returns(withdrawn)))
+    visitor.jar = before
+    revived = visitor.get("/products")
+    yield _scene(
+        "After the withdrawal, with the old consent cookie put back",
+        revived,
+        Claim(text="the shop saw no analytics cookie", holds=not TRACKING & _seen(revived)),
+        Claim(text="none arrived but to be expired", holds=not TRACKING & _given(revived)),
+        Claim(text="the ones that the browser still has are expired", holds=_expired(revived) >= ANALYTICS),
+    )
+
+
+def _refusing(server: Server) -> Iterator[Scene]:
+    visitor = Browser(server, jar=dict(FROM_BEFORE))
+    before = visitor.get("/")
+    yield _scene(
+        "A browser with tracking cookies from before, nothing decided",
+        before,
+        Claim(text="the shop saw none of them", holds=not TRACKING & _seen(before)),
+        Claim(text="no new one arrived", holds=not TRACKING & _given(before)),
+    )
+    refused = visitor.submit("/.privacy/refuse", ALL)
+    yield _scene("All refused", refused, Claim(text="the form comes back to the shop", holds=_returns(refused)))
+    visitor.jar |= FROM_BEFORE
+    page = visitor.get("/")
+    yield _scene(
+        "The next page, after refusing",
+        page,
+        Claim(text="the shop saw no tracking cookie", holds=not TRACKING & _seen(page)),
+        Claim(text="none arrived but to be expired", holds=not TRACKING & _given(page)),
+        Claim(text="the ones from before are expired", holds=_expired(page) >= set(FROM_BEFORE)),
+        Claim(text="the page is open to who refuses", holds=page.arrived.status == 200),
+    )
+
+
+def _signalling(server: Server) -> Iterator[Scene]:
+    visitor = Browser(server, always=(("Accept", "text/html"), ("Sec-GPC", "1")), jar=dict(FROM_BEFORE))
+    page = visitor.get("/")
+    yield _scene(
+        "A browser that signals Global Privacy Control",
+        page,
+        Claim(text="the shop saw no tracking cookie", holds=not TRACKING & _seen(page)),
+        Claim(text="none arrived but to be expired", holds=not TRACKING & _given(page)),
+    )
+
+
+def _buying(server: Server) -> Iterator[Scene]:
+    ann = Browser(server)
+    ann.get("/login")
+    ann.submit("/login", LOGIN)
+    page = ann.get("/account")
+    yield _scene(
+        "The account page",
+        page,
+        Claim(text="Ann sees her orders", holds=b"HA-20002" in page.arrived.body),
+        Claim(
+            text="the page is not stored on the way", holds="no-store" in ", ".join(page.arrived.all("cache-control"))
+        ),
+    )
+    profile = ann.get_json("/api/account")
+    yield _scene(
+        "The account as JSON",
+        profile,
+        Claim(text="what a purchase needs arrived", holds=_kept(profile, "name", "email", "phone", "address")),
+        Claim(text="date of birth and gender did not", holds=_removed(profile, *TOO_MUCH)),
+    )
+    order = ann.post_json("/api/orders", json.dumps(ORDER, ensure_ascii=False))
+    yield _scene(
+        "An order with a field too many",
+        order,
+        Claim(
+            text="the shop never saw the date of birth",
+            holds=order.inside is not None and b"1988" not in order.inside.body,
+        ),
+        Claim(text="the order was placed", holds=order.arrived.status == 201),
+        Claim(text="date of birth and gender were taken out of the answer", holds=_removed(order, *TOO_MUCH)),
+        Claim(text="what a purchase needs arrived", holds=_kept(order, "name", "email", "phone", "address", "total")),
+    )
+    copy = ann.get_json("/account/export")
+    yield _scene(
+        "Ann's own copy, which is hers in full",
+        copy,
+        Claim(text="nothing was taken out", holds=_same_body(copy)),
+    )
+
+
+def _scene(title: str, exchange: Exchange, *claims: Claim) -> Scene:
+    return Scene(title=title, exchange=exchange, claims=claims)
+
+
+def _sent(exchange: Exchange) -> set[str]:
+    return set(exchange.inside.answer.set_cookies) if exchange.inside else set()
+
+
+def _seen(exchange: Exchange) -> set[str]:
+    return set(exchange.inside.cookies) if exchange.inside else set()
+
+
+def _arrived(exchange: Exchange) -> set[str]:
+    return set(exchange.arrived.set_cookies)
+
+
+def _expired(exchange: Exchange) -> set[str]:
+    return {name for name, value in exchange.arrived.set_cookies.items() if expired(value)}
+
+
+def _given(exchange: Exchange) -> set[str]:
+    return _arrived(exchange) - _expired(exchange)
+
+
+def _untouched(exchange: Exchange, names: set[str] | frozenset[str]) -> bool:
+    if exchange.inside is None:
+        return False
+    sent, arrived = exchange.inside.answer.set_cookies, exchange.arrived.set_cookies
+    return all(name in sent and sent[name] == arrived.get(name) for name in names)
+
+
+def _same_body(exchange: Exchange) -> bool:
+    return exchange.inside is not None and exchange.inside.answer.body == exchange.arrived.body
+
+
+def _returns(exchange: Exchange) -> bool:
+    return exchange.arrived.status == 303 and exchange.arrived.all("location") == ("/choices/saved",)
+
+
+def _csp_without(exchange: Exchange, host: str) -> bool:
+    policies = exchange.arrived.all("content-security-policy")
+    return any("script-src" in policy and host not in policy for policy in policies)
+
+
+def _removed(exchange: Exchange, *names: str) -> bool:
+    sent = exchange.inside.answer.json if exchange.inside else {}
+    return all(name in sent and name not in exchange.arrived.json for name in names)
+
+
+def _kept(exchange: Exchange, *names: str) -> bool:
+    sent = exchange.inside.answer.json if exchange.inside else {}
+    return all(name in sent and sent[name] == exchange.arrived.json.get(name) for name in names)
