@@ -1,0 +1,156 @@
+"""Reading a trail for people: all segments in order of time, filtered, as a table or as JSON.
+
+Nothing is verified here; `troth.audit.verify` does that. What a line may hold is listed in ``docs/trail.md``; members
+that are missing leave their cell empty, members that are not known are shown in JSON only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from troth.audit.checkpoint import FILE_NAME
+
+Line = Mapping[str, Any]
+"""One line of the trail, decoded."""
+COLUMNS = ("time", "route", "stage", "who", "rules", "categories", "purpose")
+"""The columns of the table, in order."""
+_OPENING = "trail.open"
+_EMPTY = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which lines to show; what is None does not matter, and all that is given must hold.
+
+    `subject` is a pseudonym, met as actor or as subject. `clause` and `rule` are met in any reason of the line. Opening
+    lines of segments are shown only if asked for by `kind`.
+    """
+
+    kind: str | None = None
+    rule: str | None = None
+    clause: str | None = None
+    subject: str | None = None
+
+    def holds(self, line: Line) -> bool:
+        """Tell whether a line is to be shown."""
+        return (
+            (self.kind == line.get("kind") if self.kind else line.get("kind") != _OPENING)
+            and (self.rule is None or any(why.get("rule") == self.rule for why in _reasons(line)))
+            and (self.clause is None or any(self.clause in _many(why.get("clause")) for why in _reasons(line)))
+            and (self.subject is None or self.subject in _people(line))
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What was read: lines in order of time, and how many could not be read (a torn end, or worse: verify says)."""
+
+    lines: tuple[Line, ...]
+    unreadable: int
+
+
+def read_trail(directory: Path, wanted: Filter | None = None) -> Reading:
+    """Read all segments of a trail directory. Raises OSError where a file cannot be read."""
+    found: list[Line] = []
+    unreadable = 0
+    wanted = wanted or Filter()
+    for path in sorted(directory.glob("*.jsonl")):
+        if path.name != FILE_NAME:
+            for line in _decoded(path.read_bytes()):
+                if line is None:
+                    unreadable += 1
+                elif wanted.holds(line):
+                    found.append(line)
+    found.sort(key=lambda line: (str(line.get("t")), str(line.get("stream")), line.get("seq", 0)))
+    return Reading(lines=tuple(found), unreadable=unreadable)
+
+
+def _decoded(data: bytes) -> Iterator[Line | None]:
+    decoder = msgspec.json.Decoder(dict[str, Any])
+    for raw in data.split(b"\n"):
+        if raw:
+            try:
+                yield decoder.decode(raw)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                yield None
+
+
+def as_json(lines: Iterable[Line]) -> str:
+    """Return the lines as one JSON array, a line each; ends with a line feed."""
+    body = ",\n".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in lines)
+    return f"[{body}]\n"
+
+
+def as_table(lines: Iterable[Line]) -> str:
+    """Return the lines as a table of plain text with a header; ends with a line feed."""
+    rows = [COLUMNS, *(tuple(_plain(cell) for cell in _cells(line)) for line in lines)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
+    return "".join("  ".join(map(str.ljust, row, widths)).rstrip() + "\n" for row in rows)
+
+
+def _plain(text: str) -> str:
+    """Keep a terminal from obeying what a line holds."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text) or _EMPTY
+
+
+def _cells(line: Line) -> Sequence[str]:
+    return (
+        str(line.get("t", ""))[:23].replace("T", " "),
+        _route(line),
+        str(line.get("stage") or line.get("kind") or ""),
+        _who(line),
+        ", ".join(map(_reason, _reasons(line))),
+        ", ".join(dict.fromkeys(str(each.get("cat", "")) for each in _dicts(line.get("pd")))),
+        " / ".join(text for name in ("purpose", "basis") for text in [", ".join(_many(line.get(name)))] if text),
+    )
+
+
+def _route(line: Line) -> str:
+    http = line.get("http")
+    if isinstance(http, Mapping):
+        parts = (http.get("method"), http.get("route"), http.get("status"))
+    else:
+        parts = (None, line.get("route"), line.get("status"))
+    return " ".join(str(part) for part in parts if part is not None)
+
+
+def _who(line: Line) -> str:
+    actor = line.get("actor")
+    name = actor.get("ref") or actor.get("type") if isinstance(actor, Mapping) else actor
+    subjects = _many(line.get("subj"))
+    count = line.get("subj_n", len(subjects))
+    about = f"about {subjects[0]}" if count == 1 and subjects and subjects[0] != name else ""
+    about = f"about {count} people" if isinstance(count, int) and count > 1 else about
+    return " ".join(part for part in (str(name or ""), about) if part)
+
+
+def _people(line: Line) -> set[str]:
+    actor = line.get("actor")
+    return {*_many(line.get("subj")), str(actor.get("ref") if isinstance(actor, Mapping) else actor)}
+
+
+def _reason(why: Line) -> str:
+    clauses, action, n = "+".join(_many(why.get("clause"))), why.get("action", ""), why.get("n", 1)
+    times = f" ×{n}" if n != 1 else ""
+    return f"{action} {why.get('thing', '')}{times} by {why.get('rule', '')} ({clauses})".replace("  ", " ").strip()
+
+
+def _reasons(line: Line) -> list[Line]:
+    return _dicts(line.get("why"))
+
+
+def _dicts(value: object) -> list[Line]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _many(value: object) -> list[str]:
+    """Return a member that may be one text or a list of them as a list."""
+    if value is None:
+        return []
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
