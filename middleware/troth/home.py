@@ -204,7 +204,7 @@ def _claim(root: Path) -> None:
         raise HomeError("is not empty and no home of Troth", path=str(root))
     with _naming(root, "is open to others and cannot be closed"):
         _close_to_others(root, 0o700)
-    if not os.access(root, os.W_OK | os.X_OK):
+    if not os.access(root, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise HomeError("cannot be written", path=str(root))
 
 
