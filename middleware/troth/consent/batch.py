@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import sqlite3
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Final
 
 from troth.consent.device import consent_digest
@@ -36,7 +36,10 @@ class LedgerEntry:
 
 
 class Digester:
-    """Turns a person's id into the keyed digest that stands in the ledger: 128 bits of HMAC-SHA256, in hex."""
+    """Turns a person's id into the keyed digest that stands in the ledger: 128 bits of keyed BLAKE2b, in hex.
+
+    A list of records asks for as many digests as it has subjects, and BLAKE2b takes a third of what HMAC-SHA256 does.
+    """
 
     __slots__ = ("_key",)
 
@@ -52,7 +55,7 @@ class Digester:
         return self._digest(b"key check")
 
     def _digest(self, message: bytes) -> str:
-        return hmac.digest(self._key, b"troth ledger\x00" + message, "sha256")[:16].hex()
+        return blake2b(message, key=self._key, digest_size=16, person=b"troth ledger").hexdigest()
 
 
 class Batch:
@@ -157,7 +160,7 @@ def params_to_text(params: Params) -> str:
 
 def params_from_text(text: str) -> Params:
     """Read what `params_to_text` wrote."""
-    return tuple((name, value) for name, value in json.loads(text))
+    return tuple((name, value) for name, value in json.loads(text)) if text != "[]" else ()
 
 
 def choice_from_row(row: tuple[str, str, int, str, str | None]) -> Choice:

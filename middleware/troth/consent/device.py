@@ -231,17 +231,26 @@ def _from_body(body: bytes) -> DeviceConsent | None:
 
 
 def _choices(wire: _Wire) -> Choices:
-    # Names and versions are the same words in every cookie: interned, a thousand remembered cookies share them.
+    # Names and versions are the same words in every cookie, and one click makes several equal choices: shared, a
+    # thousand remembered cookies take half the room.
     words = [sys.intern(word) for word in wire.words]
+    equal: dict[tuple[object, ...], tuple[Choice]] = {}
     by_name: dict[str, tuple[Choice, ...]] = {}
     for item in wire.choices:
+        key = (item.state, item.ago, item.version, item.form, item.params)
+        chosen = equal.get(key)
+        if chosen is None:
+            chosen = equal[key] = (_choice(item, wire.at, words),)
         name = sys.intern(item.name)
-        choice = Choice(
-            state=_STATES[item.state],
-            at=datetime.fromtimestamp(wire.at - item.ago, UTC),
-            version=words[item.version],
-            params=item.params,
-            form=None if item.form < 0 else words[item.form],
-        )
-        by_name[name] = (*by_name.get(name, ()), choice)
+        by_name[name] = by_name[name] + chosen if name in by_name else chosen
     return Choices(by_name)
+
+
+def _choice(item: _WireChoice, at: int, words: list[str]) -> Choice:
+    return Choice(
+        state=_STATES[item.state],
+        at=datetime.fromtimestamp(at - item.ago, UTC),
+        version=words[item.version],
+        params=item.params,
+        form=None if item.form < 0 else words[item.form],
+    )

@@ -214,25 +214,25 @@ class Ledger:
 
     def _load_choices(self, persons: Sequence[str]) -> dict[str, Choices]:
         gathered: dict[str, dict[str, tuple[Choice, ...]]] = {}
-        for principal, name, *row in self._of_persons(_CHOICES, persons):
-            of_person = gathered.setdefault(principal, {})
+        for person, name, *row in self._of_persons(_CHOICES, persons):
+            of_person = gathered.setdefault(person, {})
             choice = choice_from_row(tuple(row))
             before = of_person.get(name, ()) if choice.params else ()
             of_person[name] = (*before, choice)
-        return {
-            person: Choices(gathered[digest]) if (digest := self._digester(person)) in gathered else NO_CHOICES
-            for person in persons
-        }
+        return {person: Choices(gathered[person]) if person in gathered else NO_CHOICES for person in persons}
 
     def _load_states(self, persons: Sequence[str]) -> dict[str, States]:
         gathered: dict[str, set[tuple[str, Params]]] = {}
-        for principal, name, params in self._of_persons(_STATES, persons):
-            gathered.setdefault(principal, set()).add((name, params_from_text(params)))
-        return {person: frozenset(gathered.get(self._digester(person), _NO_STATES)) for person in persons}
+        for person, name, params in self._of_persons(_STATES, persons):
+            gathered.setdefault(person, set()).add((name, params_from_text(params)))
+        return {person: frozenset(gathered.get(person, _NO_STATES)) for person in persons}
 
-    def _of_persons(self, query: str, persons: Sequence[str]) -> list[Any]:
-        # The ids travel as one JSON value: one statement whatever their number, so that SQLite compiles it once.
-        return self._query(query, json.dumps([self._digester(person) for person in persons]))
+    def _of_persons(self, query: str, persons: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """Give the rows of these persons, each with the person in place of the digest."""
+        by_digest = {self._digester(person): person for person in persons}
+        # The digests travel as one JSON value: one statement whatever their number, so that SQLite compiles it once.
+        for digest, *row in self._query(query, json.dumps([*by_digest])):
+            yield (by_digest[digest], *row)
 
     def _query(self, query: str, *values: str | int | bytes) -> list[Any]:
         try:
