@@ -113,6 +113,7 @@ CODES: dict[str, Code] = {
     "TR406": Code("nobody brings a fact", warning=True),
     "TR407": Code("a clause changed since its review", warning=True),
     "TR408": Code("a lock that cannot be read"),
+    "TR409": Code("the text and its original differ in clauses"),
 }
 """Every code, never reused: TR0 files, TR1 keys and values, TR2 names, TR3 rules, TR4 policy and binding together."""
 
@@ -154,6 +155,11 @@ class Span:
     column: int
     end_line: int
     end_column: int
+
+    @property
+    def is_whole_file(self) -> bool:
+        """Whether no token is meant, but the file."""
+        return (self.end_line, self.end_column) == (1, 1)
 
     @property
     def file(self) -> str:
@@ -246,7 +252,7 @@ def to_json(found: Sequence[Diagnostic]) -> str:
 def _excerpt(span: Span, label: str | None, gutter: str) -> list[str]:
     """Return the line before, the line itself and the carets."""
     text = span.source.line(span.line)
-    if not text.strip():
+    if not text.strip() or span.is_whole_file:
         return []
     edge = f"{gutter} |"
     before = span.source.line(span.line - 1)

@@ -216,6 +216,8 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     none: Mapping[str, str] = field(default_factory=dict)
     """Clauses that put no duty on the site, each with the reason."""
+    remainder: Mapping[str, str] = field(default_factory=dict)
+    """Clauses of which a part waits for another mechanism or a person: ``markup``, ``outbound`` or ``person``."""
     attestations: tuple[Attestation, ...] = ()
     clauses: tuple[Clause, ...] = ()
     text: str = ""

@@ -72,9 +72,7 @@ class _Row:
         return {"type": "string"}
 
 
-_ACTOR = Record(
-    "`actor`", {"before": HOOK, "after": HOOK, "known": DATA_NAMES, "verified": HOOK}, docs="binding actor"
-)
+_ACTOR = Record("`actor`", {"before": HOOK, "after": HOOK, "known": DATA_NAMES, "verified": HOOK}, docs="binding actor")
 _PRESETS: Shape[tuple[str, ...]] = Many(OneOf(tuple(PRESETS), "a preset", "binding presets"))
 _SERVING = Record("`serving`", {"country": COUNTRY}, ("country",), docs="binding serving")
 
@@ -151,5 +149,3 @@ def _refuse_same_routes(routes: Node | None, reader: Reader) -> None:
             label = f"first given on line {seen[shape].span.line}"
             reader.report("TR401", f"the route `{key.text}` stands twice", key, label=label, docs="binding routes")
         seen.setdefault(shape, key)
-
-

@@ -19,6 +19,8 @@ from troth.model.policy import Clause
 
 _HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*$")
 _CLAUSE_ID = re.compile(r"(?=.*\d)[A-Z][A-Za-z0-9]*(?:[-.][A-Za-z0-9.]+)+")
+_PLAIN_ID = re.compile(r"[A-Z][A-Z0-9]+(?:[-.][A-Za-z0-9.]+)+")
+"""Beside headings that are an id with a number, one without is an id as well: ``TOO-TBL-L``."""
 _ANCHOR = re.compile(r"""\{\#([A-Za-z0-9][\w.-]*)\}|<a\s+(?:id|name)=["']([A-Za-z0-9][\w.-]*)["']\s*>\s*</a>""")
 _ITEM = re.compile(r"\s*(?:[-*+]|\d+[.)])\s+")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
@@ -72,9 +74,7 @@ def _span(source: Source, found: _Found) -> Span:
     line = source.line(found.line)
     start = max(line.find(found.id), 0)
     end = start + len(found.id) if found.id in line else len(line)
-    return Span(
-        source=source, line=found.line, column=start + 1, end_line=found.line, end_column=end + 1
-    )
+    return Span(source=source, line=found.line, column=start + 1, end_line=found.line, end_column=end + 1)
 
 
 def _blocks(source: Source) -> Iterator[_Block]:
@@ -109,7 +109,7 @@ def _by_headings(blocks: list[_Block]) -> list[_Found]:
     found: list[_Found] = []
     heading, inside = "", False
     for block in blocks:
-        if block.level and _CLAUSE_ID.fullmatch(block.text):
+        if block.level and (_CLAUSE_ID.fullmatch(block.text) or _PLAIN_ID.fullmatch(block.text)):
             found.append(_Found(block.text, block.line, heading))
             inside = True
         elif block.level:

@@ -174,4 +174,3 @@ def _warn_of_tags(rule: Rule, needs: Needs, binding: Binding, at: Span, reader: 
         advice = did_you_mean(missing[0], bound)
         message = f"`{rule.id}` is about routes tagged {listing(missing)}, and no route of the binding is"
         reader.report("TR211", message, at, advice=advice, docs="binding routes")
-

@@ -103,7 +103,7 @@ def load_policy(folder: str | Path) -> Loaded:
     found: list[Diagnostic] = []
     for name in _READ:
         if (path / name).exists():
-            source, wrong = _read(path / name)
+            source, wrong = read_file(path / name)
             found.extend(wrong)
             sources[name] = source
     if "policy.yaml" not in sources:
@@ -121,7 +121,8 @@ def load_texts(texts: Dict[str, str], *, name: str = "inline") -> Loaded:
     return _load_sources(sources, name, [])
 
 
-def _read(path: Path) -> tuple[Source, tuple[Diagnostic, ...]]:
+def read_file(path: Path) -> tuple[Source, tuple[Diagnostic, ...]]:
+    """Return the text of a file, or why it cannot be read."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -211,7 +212,12 @@ def _assemble(parts: _Parts, reader: Reader, name: str) -> tuple[Policy | None, 
     if policy is None:
         return None, rules
     built = replace(
-        policy, rules=tuple(rules.rules), none=rules.none, attestations=statements, clauses=parts.clauses or ()
+        policy,
+        rules=tuple(rules.rules),
+        none=rules.none,
+        remainder=rules.remainder,
+        attestations=statements,
+        clauses=parts.clauses or (),
     )
     return built, rules
 
@@ -242,9 +248,7 @@ def load_sections(sections: Dict[str, Node], *, name: str = "inline", reader: Re
     found = in_order(reader.found)
     usable = not any(one.is_error for one in found)
     rest = {key: node for key, node in sections.items() if key not in SECTIONS}
-    return Inline(
-        policy=policy if usable else None, binding=binding if usable else None, diagnostics=found, rest=rest
-    )
+    return Inline(policy=policy if usable else None, binding=binding if usable else None, diagnostics=found, rest=rest)
 
 
 # bindings -------------------------------------------------------------------------------------------------------------
@@ -271,7 +275,7 @@ def _binding_source(given: str | Path | Dict[str, Any]) -> tuple[Source, tuple[D
         missing = Source(str(path))
         message = f"there is no file `{path}`"
         return missing, (Diagnostic(code="TR001", message=message, span=missing.whole()),)
-    return _read(path)
+    return read_file(path)
 
 
 def reader_for(policy: Policy) -> Reader:
@@ -307,5 +311,3 @@ def check_together(loaded: Loaded, binding: Binding | None, *, name: str = "bind
     else:
         feasible.check_binding(policy, binding, loaded.places, Source(name).whole(), reader)
     return in_order(reader.found)
-
-

@@ -50,9 +50,7 @@ def lock(clauses: Sequence[Clause], originals: Mapping[str, str] | None = None) 
     """Return the lock of clauses; `originals` gives the original's text by id."""
     texts = originals or {}
     return tuple(
-        Locked(
-            id=one.id, ours=fingerprint(one.text), original=fingerprint(texts[one.id]) if one.id in texts else None
-        )
+        Locked(id=one.id, ours=fingerprint(one.text), original=fingerprint(texts[one.id]) if one.id in texts else None)
         for one in clauses
     )
 

@@ -198,5 +198,3 @@ def build_route(key: str, row: Row) -> Route:
     merged = {**row.get("subject", {}), **row.get("records", {})}
     plain = {_RENAMED.get(name, name): value for name, value in row.items() if name not in ("subject", "records")}
     return Route(method=method, path=path, **plain, **merged)
-
-

@@ -174,9 +174,7 @@ STATE = _named("a state", {"of": OneOf(("person", "device"), "a subject"), "per"
 
 def state(name: str, row: Row) -> StateRow:
     """Return a state."""
-    return StateRow(
-        id=name, clauses=row.get("clause", ()), of=row.get("of", "person"), per=row.get("per", ())
-    )
+    return StateRow(id=name, clauses=row.get("clause", ()), of=row.get("of", "person"), per=row.get("per", ()))
 
 
 # parties and cookies ------------------------------------------------------------------------------------------------

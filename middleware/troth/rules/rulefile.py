@@ -1,4 +1,6 @@
-"""`rules.yaml`: the list `rules`, and `none`, a map of clauses that put no duty on the site to the reason."""
+"""`rules.yaml`: the list `rules`; `none`, clauses that put no duty on the site, each with the reason; `remainder`,
+clauses of which a part waits for another mechanism or a person.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from troth.rules.nodes import Mapping, Node, Scalar, Sequence
 from troth.rules.reader import Kind, Reader, described, did_you_mean, listing
 from troth.rules.rows import CLAUSES
 from troth.rules.scalars import BOOL, NAME, TEXT
-from troth.rules.shapes import Made, Many, OneOf, Record, Ref, Row, Shape
+from troth.rules.shapes import Made, Many, OneOf, Record, Ref, Row, Shape, Table
 
 _THINGS: Shape[tuple[str, ...]] = Many(OneOf(tuple(Thing), "a thing", "words things"))
 _MODE = OneOf(tuple(Mode), "a mode", "grammar mode")
@@ -66,7 +68,12 @@ RULE = Record(
     docs="grammar",
     hints={"if": _PERMISSION, "to": _PERMISSION, "allow": _PERMISSION, "permit": _PERMISSION},
 )  # fmt: skip
-RULES_FILE_KEYS = ("rules", "none")
+RULES_FILE_KEYS = ("rules", "none", "remainder")
+_REMAINDERS: Shape[dict[str, str]] = Table(
+    Ref(Kind.CLAUSE),
+    OneOf(("markup", "outbound", "person"), "what a part of a clause waits for", "grammar remainder"),
+    "`remainder`",
+)
 
 
 @dataclass(slots=True)
@@ -75,6 +82,7 @@ class RuleFile:
 
     rules: list[Rule] = field(default_factory=list)
     none: dict[str, str] = field(default_factory=dict)
+    remainder: dict[str, str] = field(default_factory=dict)
     places: dict[str, Dict[str, Span]] = field(default_factory=dict)
     """Rule id to the place of each of its keys; ``id`` is that of the id itself."""
     targets: list[tuple[Scalar, Opening]] = field(default_factory=list)
@@ -101,6 +109,8 @@ def _read_file(node: Mapping, reader: Reader, file: RuleFile) -> None:
             _read_list(value, reader, file)
         elif key.text == "none":
             file.none = _read_none(value, reader)
+        elif key.text == "remainder":
+            file.remainder = _REMAINDERS.read(value, reader) or {}
         else:
             advice = did_you_mean(key.text, RULES_FILE_KEYS) or f"one of {listing(RULES_FILE_KEYS)}"
             reader.report("TR101", f"unknown key `{key.text}` in a file of rules", key, advice=advice, docs="grammar")
@@ -182,11 +192,11 @@ def _opening(node: Node, things: tuple[Thing, ...], reader: Reader, file: RuleFi
     if row is None or not isinstance(node, Mapping):
         return None
     condition = Conditions(Role.IF, things).read(row["if"], reader)
-    if ("clause" in row) == ("law" in row):
+    if (node.key("clause") is None) == (node.key("law") is None):
         message = "an exception cites the clause that permits it, or a law"
         reader.report("TR312", message, node.pairs[0][0], docs="grammar except")
         return None
-    if condition is None:
+    if condition is None or not ("clause" in row or "law" in row):
         return None
     opening = Opening(condition=condition, clauses=row.get("clause", ()), law=row.get("law"))
     targets = node.get("to")
@@ -242,5 +252,3 @@ def _refuse_accounted_twice(node: Node | None, file: RuleFile, reader: Reader) -
         if key.text in cited:
             message = f"the clause `{key.text}` has the rule `{cited[key.text]}`, yet stands under `none`"
             reader.report("TR314", message, key)
-
-

@@ -218,15 +218,17 @@ class Record:
         for key, value in node:
             shape = self.keys.get(key.text)
             if shape is None:
-                self.refuse(key, reader)
+                self.refuse(key, value, reader)
             elif (read := shape.read(value, reader)) is not None:
                 row[key.text] = read
         self._require(node, reader)
         return row if all(name in row for name in self.required) else None
 
-    def refuse(self, key: Scalar, reader: Reader) -> None:
+    def refuse(self, key: Scalar, value: Node, reader: Reader) -> None:
         """Report a key that is not in the list."""
         hint = (self.hints or {}).get(key.text)
+        if " " in key.text and is_null(value):
+            hint = "inside `{…}` a comma ends a text: put the text into quotes"
         advice = hint or did_you_mean(key.text, self.keys) or f"one of {listing(self.keys)}"
         reader.report("TR101", f"unknown key `{key.text}` in {self.what}", key, advice=advice, docs=self.docs)
 

@@ -69,9 +69,7 @@ WORDS: Mapping[Word, Spec] = {
     # A fact about a record that an exchange carries is open at its head, so it may stand on the exchange as well.
     Word.AGGREGATE: _spec(facts.AGGREGATE, Thing.RECORD, Thing.EXCHANGE),
     Word.EVENT: _spec(Named(Word.EVENT, Kind.EVENT, refers=False), Thing.EVENT),
-    Word.SHOWS: _spec(
-        Named(Word.SHOWS, Kind.MARK, refers=False), Thing.PAGE, Thing.ELEMENT, duty=True, amendable=True
-    ),
+    Word.SHOWS: _spec(Named(Word.SHOWS, Kind.MARK, refers=False), Thing.PAGE, Thing.ELEMENT, duty=True, amendable=True),
     Word.KEEP: _spec(facts.KEEP, Thing.COOKIE, Thing.RECORD, duty=True, amendable=True),
     Word.STATUS: _duty(facts.STATUS, Thing.EXCHANGE),
     Word.HEADER: _duty(facts.HEADER, Thing.EXCHANGE, Thing.PAGE, amendable=True),
