@@ -20,8 +20,8 @@ from troth.audit.chain import ZERO, link
 from troth.audit.checkpoint import Checkpoints
 from troth.audit.entries import Entry, EntryKind, Rest, Signing, Tip
 from troth.audit.failures import failed
+from troth.audit.opening import Orphan
 from troth.audit.segment import NAME
-from troth.audit.stream import Orphan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,12 +15,12 @@ from typing import Any
 import msgspec
 
 from troth.audit.checkpoint import FILE_NAME
+from troth.audit.opening import KIND as OPENING
 
 Line = Mapping[str, Any]
 """One line of the trail, decoded."""
 COLUMNS = ("time", "route", "stage", "who", "rules", "categories", "purpose")
 """The columns of the table, in order."""
-_OPENING = "trail.open"
 _EMPTY = "-"
 
 
@@ -40,7 +40,7 @@ class Filter:
     def holds(self, line: Line) -> bool:
         """Tell whether a line is to be shown."""
         return (
-            (self.kind == line.get("kind") if self.kind else line.get("kind") != _OPENING)
+            (self.kind == line.get("kind") if self.kind else line.get("kind") != OPENING)
             and (self.rule is None or any(why.get("rule") == self.rule for why in _reasons(line)))
             and (self.clause is None or any(self.clause in _many(why.get("clause")) for why in _reasons(line)))
             and (self.subject is None or self.subject in _people(line))

@@ -10,13 +10,11 @@ takes `_lock` first.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import threading
 import time
 from binascii import hexlify
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from troth.audit.chain import STREAM_BYTES, ZERO
 from troth.audit.checkpoint import Checkpoints
 from troth.audit.entries import SCHEMA, Entry, EntryKind, Rest, Tip
 from troth.audit.failures import failed
+from troth.audit.opening import Orphan, PolicyStamp, opening
 from troth.audit.segment import SegmentFile, check_retention, file_name
 from troth.audit.signer import Signer
 from troth.errors import TrailError
@@ -34,28 +33,6 @@ SEGMENT_BYTES, SEGMENT_NANOSECONDS = 64 * 1024 * 1024, 24 * 3600 * 10**9
 """A segment that has grown to this size or age is sealed and the next one begun."""
 _AT_ONCE = -1
 _RETRIED_IN_PLACE = frozenset({errno.ENOSPC, errno.EDQUOT})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyStamp:
-    """Which policy was in force when a segment was opened: its id, version, and a hash over rules and text."""
-
-    id: str
-    version: str
-    hash: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Orphan:
-    """A segment that another process left unsealed and that this one has sealed: file, stream, last hash."""
-
-    segment: str
-    stream: bytes
-    head: bytes
-    lines: int
-    torn: int = 0
-    """Bytes behind the last whole line."""
-    broken: bool = False
 
 
 def utc(nanoseconds: int) -> str:
@@ -194,20 +171,8 @@ class Stream:
         except OSError as error:
             raise failed("segment", error) from error
         self._fd, self._spoiled = self._file.fd, False
-        self._append(self._opening())
+        self._append(opening(self.retention, self._segments, self._stamp(), self._orphans))
         self._opened, self._orphans = True, ()
-
-    def _opening(self) -> bytes:
-        """Return the members of a segment's first line."""
-        stamp = self._stamp()
-        said = {
-            "kind": "trail.open",
-            "retention": self.retention,
-            "segment": self._segments,
-            "policy": {"id": stamp.id, "version": stamp.version, "hash": stamp.hash},
-            "orphans": [{"segment": o.segment, "lines": o.lines, "head": o.head.hex()} for o in self._orphans],
-        }
-        return json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()[1:-1]
 
     def _tip(self) -> Tip:
         return Tip(seq=self._seq, lines=self._seq - self._base, size=self._size, head=self._head)

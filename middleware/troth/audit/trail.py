@@ -21,8 +21,9 @@ from pathlib import Path
 from troth.audit.checkpoint import Checkpoints
 from troth.audit.entries import Signing
 from troth.audit.failures import failed
+from troth.audit.opening import Orphan, PolicyStamp
 from troth.audit.recovery import recover
-from troth.audit.stream import Orphan, PolicyStamp, Stream, utc
+from troth.audit.stream import Stream, utc
 from troth.errors import TrailError
 
 DEFAULT_RETENTION = "access"
