@@ -7,11 +7,14 @@ is what stands between two semicolons, white space around it cut off; quotes mea
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from troth._types import HeaderList
 
 Piece = tuple[bytes, bytes]
 """Name of a cookie and its whole piece, verbatim: ``(b"_ga", b"_ga=1.2")``; a nameless one is ``(b"", b"piece")``."""
+
+_LENGTH: Final = len(b"cookie")
 
 
 def split(value: bytes) -> list[Piece]:
@@ -48,7 +51,7 @@ class Jar:
         self._by_header = [
             (at, split(header[1]))
             for at, header in enumerate(headers)
-            if header[0] == b"cookie" or header[0].lower() == b"cookie"
+            if len(header[0]) == _LENGTH and header[0].lower() == b"cookie"
         ]
         if len(self._by_header) == 1:
             self.pieces = self._by_header[0][1]

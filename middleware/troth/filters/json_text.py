@@ -42,8 +42,8 @@ def decode(body: bytes) -> Any:
 def may_repeat_keys(body: bytes, members: int) -> bool:
     """Say whether a key may stand twice in `body`, of which a decoder that keeps the last of two saw `members` members.
 
-    Every member has its colon, which follows a quote once white space is out of the way. Counting those colons, and
-    with them some inside strings, gives at least the members that are written: if no more than were seen, none was lost.
+    Every member has its colon, which follows a quote once white space is out of the way. Counting those colons, some
+    inside strings among them, gives at least the members that are written: if no more than were seen, none was lost.
     """
     if body.count(b":") == members:
         return False

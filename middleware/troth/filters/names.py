@@ -8,6 +8,8 @@ from typing import Final
 Categories = tuple[str, ...]
 """Ids of categories, sorted, each once; empty where a name has none."""
 NONE: Final[Categories] = ()
+UNDECLARED: Final = "?"
+"""What stands in a line for a name that nobody declared."""
 _REMEMBERED: Final = 2048
 _LONGEST: Final = 128
 
@@ -47,11 +49,18 @@ class Names:
         for name, ids in lowered:
             if "*" not in name:
                 self._exact[name] = _merged(self._exact.get(name, NONE), ids)
-        self._globs = [(Glob(name), ids) for name, ids in lowered if "*" in name]
-        self._seen: dict[str, Categories] = {}
+        self._globs = [(Glob(name), name, ids) for name, ids in lowered if "*" in name]
+        self._seen: dict[str, tuple[Categories, str]] = {}
 
     def of(self, name: str) -> Categories:
         """Return the categories of `name`; empty where it is not declared. Remembers a bounded number of answers."""
+        return self._answer(name)[0]
+
+    def shown(self, name: str) -> str:
+        """Return how `name` may stand in a line: as it was declared, in lower case or as the pattern; else ``?``."""
+        return self._answer(name)[1]
+
+    def _answer(self, name: str) -> tuple[Categories, str]:
         found = self._seen.get(name)
         if found is None:
             found = self._look_up(name.lower())
@@ -61,12 +70,14 @@ class Names:
                 self._seen[name] = found
         return found
 
-    def _look_up(self, name: str) -> Categories:
+    def _look_up(self, name: str) -> tuple[Categories, str]:
         found = self._exact.get(name, NONE)
-        for glob, ids in self._globs:
+        shown = name if name in self._exact else ""
+        for glob, pattern, ids in self._globs:
             if glob.matches(name):
                 found = _merged(found, ids)
-        return found
+                shown = shown or pattern
+        return found, shown or UNDECLARED
 
 
 def _merged(first: Categories, second: Iterable[str]) -> Categories:

@@ -63,8 +63,8 @@ class Place:
     """One place in a body and the categories a value has there. Compared by identity; a tagger hands out one for each.
 
     `path` names it, with names as they stand in the body: only for filters. `shown` is for lines: ``$.order[*].email``,
-    in which a name that nobody declared reads ``?``. `whole` says that a selector ends here, so that an object or
-    list at this place is the value; otherwise only a scalar is.
+    where names read as they were declared (``X-Geo-ada`` as ``x-geo-*``) and undeclared ones ``?``. `whole` says that a
+    selector ends here, so that an object or list at this place is the value; otherwise only a scalar is.
     """
 
     __slots__ = ("categories", "path", "shown", "whole")
@@ -154,7 +154,7 @@ class Node(dict[str, Place | None]):
             found = Node(
                 self.shape,
                 (*self.path, key),
-                self._shown(key, place),
+                self._shown(key),
                 tuple((selector[1:], ids) for selector, ids in self.under if selector and selector[0].fits(key)),
                 place.categories if place is not None and not place.whole else NONE,
             )
@@ -164,10 +164,10 @@ class Node(dict[str, Place | None]):
 
     def probed(self, key: str | None, place: Place | None, found: Iterable[str]) -> Place:
         """Return the place of a value in which a probe found categories beside those its name has."""
-        ids = tuple(sorted({*(place.categories if place else NONE), *found}))
+        ids: Categories = tuple(sorted({*(place.categories if place else NONE), *found}))
         known = self._probed.get((key, ids))
         if known is None:
-            known = Place((*self.path, key), self._shown(key, place), ids, whole=place is not None and place.whole)
+            known = Place((*self.path, key), self._shown(key), ids, whole=place is not None and place.whole)
             if self.shape.room(key or ""):
                 self._probed[key, ids] = known
         return known
@@ -177,14 +177,12 @@ class Node(dict[str, Place | None]):
         ids = tuple(sorted({one for each in bound for one in each})) if bound else by_name
         if not ids and not (self.shape.undeclared and key is not None and not bound):
             return None
-        place = Place((*self.path, key), "", ids, whole=bool(bound))
-        place.shown = self._shown(key, place)
-        return place
+        return Place((*self.path, key), self._shown(key), ids, whole=bool(bound))
 
-    def _shown(self, key: str | None, place: Place | None) -> str:
+    def _shown(self, key: str | None) -> str:
         if key is None:
             return self.shown + "[*]"
-        declared = (place is not None and place.categories) or any(
-            selector and selector[0].key == key for selector, _ in self.under
-        )
-        return f"{self.shown}.{key if declared else '?'}"
+        steps = [selector[0] for selector, _ in self.under if selector and selector[0].fits(key)]
+        if any(step.key == key for step in steps):
+            return f"{self.shown}.{key}"
+        return f"{self.shown}.{_ANY if steps else self.shape.names.shown(key)}"

@@ -24,7 +24,7 @@ _LOCAL: Final = re.compile(r"[\w.+\-%'!#$&*/=?^`{|}~]")
 _DOMAIN: Final = re.compile(r"[\w\-]{1,63}(?:\.[\w\-]{1,63}){0,8}?\.[^\W\d_]{2,63}(?![\w\-])")
 _SCALED_IMAGE: Final = re.compile(r"\d{1,2}x\.[a-z]{3,4}(?![\w.])")
 _ADDRESS: Final = re.compile(
-    r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?![\w.])|(?=[^.\s]{0,6}:)[0-9A-Fa-f:.]{3,45}(?![\w:]))"
+    r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\w)|(?=[^.\s]{0,6}:)[0-9A-Fa-f:.]{3,45}(?![\w:]))"
 )
 _TELLING: Final = re.compile(r"[0-9@:]")
 """Without one of these characters there is no address, number or e-mail in a text. (A ``%`` code has digits or not,

@@ -19,10 +19,13 @@ class Pair(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A pair that has categories, or none where undeclared ones were asked for; `at` is its place in the list."""
+    """A pair that has categories, or none where undeclared ones were asked for.
+
+    `shown` is its name as it may stand in a line (as declared, else ``?``); `at` is its place in the list of pairs.
+    """
 
     categories: Categories
-    name: str
+    shown: str
     at: int
 
 
@@ -63,11 +66,12 @@ def tag(
     """
     fields: list[Field] = []
     for at, (name, value, *_) in enumerate(pairs):
-        categories = _categories(name, names)
+        name = _told(name, names)
+        categories = names.of(name)
         if probes:
             categories = tuple(sorted({*categories, *probes.find_within(value, known)}))
         if categories or undeclared:
-            fields.append(Field(categories, name, at))
+            fields.append(Field(categories, names.shown(name), at))
     return fields
 
 
@@ -85,9 +89,9 @@ def _pair(raw: bytes) -> Pair:
     return Pair(decode(name), decode(value), raw)
 
 
-def _categories(name: str, names: Names) -> Categories:
-    found = names.of(name)
-    if found or "[" not in name:
-        return found
+def _told(name: str, names: Names) -> str:
+    """Return the part of a name that says what it is: of ``user[email]`` and ``email[]`` the innermost word."""
+    if "[" not in name or names.of(name):
+        return name
     words = [word for word in name.replace("]", "").split("[") if word]
-    return names.of(words[-1]) if words else found
+    return words[-1] if words else name

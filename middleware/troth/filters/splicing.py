@@ -33,6 +33,9 @@ _TOKEN: Final = re.compile(
 )
 _COMMA, _KEY, _VALUE, _OPENED_VALUE, _ITEM, _OPENED_ITEM, _CLOSED = range(1, 8)
 """Groups of a token: a comma, then a member (key with scalar, or key and the start of more), an item, or an end."""
+_SCALARS: Final = (_VALUE, _ITEM)
+_OPENED: Final = (_OPENED_VALUE, _OPENED_ITEM)
+_KEYED: Final = (_VALUE, _OPENED_VALUE)
 MASKED_STRING: Final = b'"***"'
 MASKED_OTHER: Final = b"null"
 
@@ -138,7 +141,7 @@ class _Splicer:
             kind = match.lastindex
             if self._muted:
                 self._skip(match, kind)
-            elif kind == _VALUE or kind == _ITEM:
+            elif kind in _SCALARS:
                 self._scalar(match, kind)
             elif kind == _CLOSED:
                 self._close(match)
@@ -147,25 +150,25 @@ class _Splicer:
         return self._cuts
 
     def _skip(self, match: re.Match[bytes], kind: int | None) -> None:
-        if kind == _OPENED_VALUE or kind == _OPENED_ITEM:
+        if kind in _OPENED:
             self._muted += 1
         elif kind == _CLOSED:
             self._muted -= 1
             if not self._muted:
                 self._settle(self._frames[-1], match.end())
 
-    def _scalar(self, match: re.Match[bytes], kind: int) -> None:
+    def _scalar(self, match: re.Match[bytes], kind: int | None) -> None:
         if not self._frames:
             return
         frame = self._frames[-1]
         key = self._begin(frame, match, kind)
-        token = match[kind] if self._guide.reads_values else b""
+        token = match[kind or 0] if self._guide.reads_values else b""
         frame.edit = self._guide.judge(frame.state, key, token)
         if frame.edit is None:
             frame.kept = True
             frame.end = match.end()
         else:
-            frame.value = match.start(kind)
+            frame.value = match.start(kind or 0)
             self._settle(frame, match.end())
 
     def _open(self, match: re.Match[bytes], kind: int | None) -> None:
@@ -184,7 +187,7 @@ class _Splicer:
     def _begin(self, frame: _Frame, match: re.Match[bytes], kind: int | None) -> str | int:
         """Start a member or item and return its key. A cut that waits for it (nothing before was kept) ends here."""
         frame.index += 1
-        keyed = kind == _VALUE or kind == _OPENED_VALUE
+        keyed = kind in _KEYED
         frame.start = match.start(_KEY if keyed else kind or 0)
         if frame.open_cut >= 0:
             self._cuts.append((frame.open_cut, frame.start, b""))

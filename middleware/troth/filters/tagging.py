@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, Final
 
+from troth.errors import UnreadableBody
 from troth.filters.ages import Age, age
 from troth.filters.json_text import Members, decode, decode_all, is_empty, may_repeat_keys
 from troth.filters.places import ITEM, Node, Place, Shape
@@ -54,7 +55,7 @@ class Tagger:
     read. `undeclared` reports scalar members without a category too. `depth` bounds nesting.
     """
 
-    __slots__ = ("_probes", "_root", "_shape", "_with_age")
+    __slots__ = ("_by_name", "_probes", "_root", "_shape", "_with_age")
 
     def __init__(
         self,
@@ -69,6 +70,7 @@ class Tagger:
         self._shape = Shape(names, selectors or {}, depth=depth, undeclared=undeclared)
         self._probes = probes
         self._with_age = frozenset(with_age)
+        self._by_name = not probes and not self._with_age
         self._root = Node(self._shape)
 
     def tag(self, body: bytes, *, today: date, known: Known = NOBODY) -> Tags:
@@ -76,11 +78,21 @@ class Tagger:
 
         Raises UnreadableBody (``malformed``) where readers of JSON could disagree about the body.
         """
-        if is_empty(body):
-            return Tags()
-        tags = self._walk(decode(body), today, known)
+        tags = Tags()
+        try:
+            value = decode(body)
+        except UnreadableBody:
+            if is_empty(body):
+                return tags
+            raise
+        if type(value) not in _CONTAINERS:
+            return tags
+        if self._by_name:
+            _walk_names(tags, value, self._fresh_root())
+        else:
+            self._inspect(tags, value, today, known)
         if may_repeat_keys(body, tags.members):
-            tags = self._walk(decode_all(body), today, known)
+            self._inspect(tags := Tags(), decode_all(body), today, known)
         return tags
 
     def edit(self, body: bytes, verdict: Verdict, *, known: Known = NOBODY) -> bytes:
@@ -98,19 +110,12 @@ class Tagger:
             self._root = Node(self._shape)
         return self._root
 
-    def _walk(self, value: Any, today: date, known: Known) -> Tags:
-        tags = Tags()
-        if type(value) not in _CONTAINERS:
-            return tags
-        if self._probes or self._with_age:
-            _Inspection(tags, self._probes, self._with_age, today, known).walk(value, self._fresh_root())
-        else:
-            _walk_names(tags, value, self._fresh_root())
-        return tags
+    def _inspect(self, tags: Tags, value: Any, today: date, known: Known) -> None:
+        _Inspection(tags, self._probes, self._with_age, today, known).walk(value, self._fresh_root())
 
 
 def _walk_names(tags: Tags, value: Any, node: Node) -> None:
-    """Tag by name alone. Kept flat: this loop is what most tagged exchanges cost."""
+    """Tag by name alone where no key stands twice. Kept flat: this loop is what most tagged exchanges cost."""
     counts = tags.places
     stack: list[tuple[Any, Node]] = [(value, node)]
     members = 0
@@ -124,7 +129,7 @@ def _walk_names(tags: Tags, value: Any, node: Node) -> None:
         for key, member in value.items():
             place = node[key]
             kind = type(member)
-            if kind is dict or kind is list or kind is Members:
+            if kind is dict or kind is list:
                 stack.append((member, nodes.get(key) or node.into(key)))
                 if place is None or not place.whole:
                     continue
@@ -137,7 +142,8 @@ def _walk_items(counts: dict[Place, int], values: list[Any], node: Node, stack: 
     place = node.item
     inside: Node | None = None
     for value in values:
-        if type(value) in _CONTAINERS:
+        kind = type(value)
+        if kind is dict or kind is list:
             inside = inside or node.nodes.get(ITEM) or node.into(ITEM)
             stack.append((value, inside))
             if place is None or not place.whole:
