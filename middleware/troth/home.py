@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import errno
 import fcntl
 import os
 import re
@@ -246,12 +245,8 @@ def _acquire(handle: int, path: Path) -> None:
     deadline = time.monotonic() + LOCK_SECONDS
     pause = 0.0005
     while True:
-        try:
+        with suppress(BlockingIOError):
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EINTR):
-                raise
-        else:
             return
         if time.monotonic() > deadline:
             raise HomeError("was not free in time", path=str(path))

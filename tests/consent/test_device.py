@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -137,6 +139,29 @@ def test_older_key_still_verifies_and_an_unknown_one_does_not() -> None:
 )
 def test_another_format_is_malformed(raw: bytes) -> None:
     assert decoder().read([raw]).outcome is CookieOutcome.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"no json",
+        b"{}",
+        b'["e","",0,[],[]] ',
+        b'["e","",0,[],[["analytics","g",0,-1,0]]]',
+        b'["e","",0,["2"],[["analytics","x",0,-1,0]]]',
+        b'["e","",0,["2"],[["analytics","g",0,-1,0]]]',
+        b'["e","aWQ",0,["2"],[["analytics","d",0,-1,0]]]',
+        b'["e","",99999999999999999,["2"],[["analytics","d",0,-1,0]]]',
+        b'["e","a",0,["2"],[["analytics","g",0,-1,0]]]',
+    ],
+)
+def test_body_that_we_never_write_is_malformed_although_it_is_signed(body: bytes) -> None:
+    signed = b"1." + base64.urlsafe_b64encode(body).rstrip(b"=")
+    tag = hmac.digest(KEY, b"troth consent cookie\x00" + signed, "sha256")[:16]
+    raw = signed + b"." + base64.urlsafe_b64encode(tag).rstrip(b"=")
+    reading = decoder().read([raw])
+    expected = CookieOutcome.OTHER_EPOCH if body.endswith(b" ") else CookieOutcome.MALFORMED
+    assert reading.outcome is expected
 
 
 def test_cookie_over_the_limit_is_malformed() -> None:

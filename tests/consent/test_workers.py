@@ -93,6 +93,14 @@ with ledger.writing() as batch:
     batch.record_person("anna", [LedgerEntry(name="analytics", choice=withdrawn)])
 """
 
+DYING_AFTER_A_PAUSE = (
+    DYING_WRITER
+    + """
+    print("written, not committed", flush=True)
+    sys.stdin.readline()
+"""
+)
+
 DYING_BEFORE_COMMIT = (
     DYING_WRITER
     + """
@@ -156,6 +164,21 @@ def test_withdrawal_holds_though_its_writer_was_killed_before_telling_anyone(
     assert reader.ask(ASK_PERSON) == "['withdrawn']"
 
 
+def test_reader_that_looked_before_the_commit_of_a_killed_writer_sees_it_at_its_next_look(
+    worker: Callable[[str], Worker], cookie: bytes
+) -> None:
+    reader = worker(READER)
+    assert reader.ask("'ready'") == "ready"  # a worker that is starting would wait for the lock
+    writer = worker(DYING_AFTER_A_PAUSE)
+    assert writer.ask(cookie.decode()) == "written, not committed"
+    assert reader.ask(ASK_COOKIE.format(cookie)) == "valid"
+    assert reader.ask(ASK_PERSON) == "[]"
+    writer.ask("commit and die")
+    assert writer.end() == -signal.SIGKILL
+    assert reader.ask(ASK_COOKIE.format(cookie)) == "retired"
+    assert reader.ask(ASK_PERSON) == "['withdrawn']"
+
+
 def test_worker_that_starts_after_a_killed_one_closes_the_number_and_sees_the_withdrawal(
     worker: Callable[[str], Worker], cookie: bytes
 ) -> None:
@@ -172,6 +195,7 @@ def test_write_cut_off_before_its_commit_is_none(
     worker: Callable[[str], Worker], ledger: Ledger, cookie: bytes
 ) -> None:
     reader = worker(READER)
+    assert reader.ask(ASK_PERSON) == "[]"
     writer = worker(DYING_BEFORE_COMMIT)
     writer.ask(cookie.decode())
     assert writer.end() == -signal.SIGKILL
@@ -194,11 +218,14 @@ def test_lost_ledger_revives_nothing(home: Home, open_ledger: OpenLedger, decode
 
 
 def test_forked_child_reads_and_writes_beside_its_parent(ledger: Ledger) -> None:
-    ledger.choices_of(["anna"])
+    ledger.set_state("anna", "customer", at=NOW)
+    ledger.clear_state("anna", "customer")
+    inherited = (ledger._reader.get(), ledger._writer.get())
     child = os.fork()
     if child == 0:
         ledger.set_state("anna", "restricted", at=NOW)
-        os._exit(0 if ledger.states_of(["anna"])["anna"] else 1)
+        own = ledger._reader.get() is not inherited[0] and ledger._writer.get() is not inherited[1]
+        os._exit(0 if own and ledger.states_of(["anna"])["anna"] else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert ledger.states_of(["anna"])["anna"] == {("restricted", ())}
     ledger.clear_state("anna", "restricted")

@@ -209,6 +209,14 @@ def test_file_that_is_there_stays_and_no_draft_is_left(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
 
+def test_file_that_appears_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "key").write_bytes(b"of another worker")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "exists", lambda _: False)  # it was not there yet when we looked
+        assert not create_whole(tmp_path / "key", b"ours")
+    assert (tmp_path / "key").read_bytes() == b"of another worker"
+
+
 def test_lock_keeps_other_threads_out(tmp_path: Path) -> None:
     home = Home.open(tmp_path / "home", environ={})
     order: list[str] = []
