@@ -42,15 +42,14 @@ def actor(scope: MutableMapping[str, object]) -> Mapping[str, object] | None:
     }
 
 
-def states(ids: Sequence[str]) -> Mapping[str, Mapping[str, object]]:
-    """How some people stand, by id: true, a list of parameters, or an age in years."""
+def states(ids: Sequence[str]) -> Mapping[str, Sequence[object]]:
+    """How some people stand, by id: names of states, those with a parameter as a pair, and the age in years."""
     people = _shops[0].people
-    found: dict[str, dict[str, object]] = {person: {} for person in ids}
+    found: dict[str, list[object]] = {person: [] for person in ids}
     for person, state, parameter in people.standing(ids):
-        held = found[person].get(state)
-        found[person][state] = [*(held if isinstance(held, list) else []), parameter] if parameter else True
+        found[person].append({state: parameter} if parameter else state)
     for person, born in people.born(ids):
-        found[person]["age"] = _age(date.fromisoformat(born))
+        found[person].append({"age": _age(date.fromisoformat(born))})
     return found
 
 

@@ -163,7 +163,7 @@ _DEALERS = (
     ("Schlagzeug Nord", "Hamburg", "DE", 53.55, 9.99),
 )
 
-_STANDING = (("c-1002", "objected", "improvement"), ("c-1004", "restricted", ""))
+_STANDING = (("c-1002", "objected", "customer-survey"), ("c-1004", "restricted", ""))
 
 
 def sow(connection: sqlite3.Connection) -> None:

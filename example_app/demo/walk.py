@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from example_app.demo.browser import Browser
 from example_app.demo.server import Server
-from example_app.demo.wire import Exchange, expired
-from example_app.seed import PASSWORD
+from example_app.demo.wire import Exchange, Request, expired
+from example_app.seed import PARTNER_KEYS, PASSWORD
 
 ANALYTICS = frozenset({"_ga", "_gid"})
 ADVERTISING = frozenset({"_fbp", "_gcl_aw"})
 TRACKING = ANALYTICS | ADVERTISING
+DAY = 24 * 60 * 60
 TOO_MUCH = ("date_of_birth", "gender")
 FROM_BEFORE = {"_ga": "GA1.2.1090909.1760000000", "_fbp": "fb.1.1760000000000.4711"}
 """Cookies that a browser still has from the days before the guard."""
@@ -52,9 +53,11 @@ def walk(server: Server) -> Iterator[Scene]:
     """Take every step, one after the other."""
     yield from _first_visit(server)
     yield from _accepting(server)
+    yield from _accepting_all(server)
     yield from _refusing(server)
     yield from _signalling(server)
     yield from _buying(server)
+    yield from _sharing(server)
 
 
 def _first_visit(server: Server) -> Iterator[Scene]:
@@ -102,7 +105,13 @@ def _accepting(server: Server) -> Iterator[Scene]:
         page,
         Claim(text="the analytics cookies arrived, byte for byte", holds=_untouched(page, ANALYTICS)),
         Claim(text="no advertising cookie arrived", holds=not ADVERTISING & _arrived(page)),
+        Claim(text="the analytics vendor in the EU may load now", holds=not _csp_without(page, "example-analytics.eu")),
+        Claim(text="the one outside the EEA may not", holds=_csp_without(page, "googletagmanager.com")),
     )
+    yield from _withdrawing(visitor)
+
+
+def _withdrawing(visitor: Browser) -> Iterator[Scene]:
     before = dict(visitor.jar)
     withdrawn = visitor.submit("/.privacy/withdraw", ALL)
     yield _scene("Withdrawal", withdrawn, Claim(text="the form comes back to the shop", holds=_returns(withdrawn)))
@@ -114,6 +123,19 @@ def _accepting(server: Server) -> Iterator[Scene]:
         Claim(text="the shop saw no analytics cookie", holds=not TRACKING & _seen(revived)),
         Claim(text="none arrived but to be expired", holds=not TRACKING & _given(revived)),
         Claim(text="the ones that the browser still has are expired", holds=_expired(revived) >= ANALYTICS),
+    )
+
+
+def _accepting_all(server: Server) -> Iterator[Scene]:
+    visitor = Browser(server)
+    visitor.submit("/.privacy/accept", ALL)
+    page = visitor.get("/")
+    kept = TRACKING - {"_fbp"}
+    yield _scene(
+        "All accepted",
+        page,
+        Claim(text="the cookies arrived, byte for byte", holds=_untouched(page, kept)),
+        Claim(text="that for remarketing lives thirty days, not ninety", holds=_lives(page, "_fbp", 30 * DAY)),
     )
 
 
@@ -191,6 +213,28 @@ def _buying(server: Server) -> Iterator[Scene]:
     )
 
 
+def _sharing(server: Server) -> Iterator[Scene]:
+    inside = _partner(server, "shipper")
+    yield _scene(
+        "A parcel service in Germany fetches an order",
+        inside,
+        Claim(text="it got what it needs to deliver", holds=_kept(inside, "name", "email", "phone", "address")),
+        Claim(text="it got neither date of birth nor gender", holds=_removed(inside, *TOO_MUCH)),
+    )
+    outside = _partner(server, "mailer")
+    yield _scene(
+        "A mailing service in the United States tries the same",
+        outside,
+        Claim(text="it was denied", holds=outside.arrived.status == 403),
+        Claim(text="the shop was never asked", holds=outside.inside is None),
+    )
+
+
+def _partner(server: Server, party: str) -> Exchange:
+    headers = (("X-API-Key", PARTNER_KEYS[party]),)
+    return Browser(server).send(Request(method="GET", path=f"/partner/{party}/orders/HA-20001", headers=headers))
+
+
 def _scene(title: str, exchange: Exchange, *claims: Claim) -> Scene:
     return Scene(title=title, exchange=exchange, claims=claims)
 
@@ -243,3 +287,7 @@ def _removed(exchange: Exchange, *names: str) -> bool:
 def _kept(exchange: Exchange, *names: str) -> bool:
     sent = exchange.inside.answer.json if exchange.inside else {}
     return all(name in sent and sent[name] == exchange.arrived.json.get(name) for name in names)
+
+
+def _lives(exchange: Exchange, name: str, seconds: int) -> bool:
+    return f"max-age={seconds}" in exchange.arrived.set_cookies.get(name, "").lower()
