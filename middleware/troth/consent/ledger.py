@@ -2,7 +2,7 @@
 
 One SQLite file per home, shared by all workers. Reads are answered from a bounded snapshot that holds as long as the
 generation does; while a write is under way, or was cut off by the death of its writer, the file itself is asked. So a
-withdrawal holds on the next request of every worker (DESIGN section 7, INTERFACES "Shared by workers").
+withdrawal holds on the next request of every worker.
 
 A write waits for the disk (about a millisecond): call it from a thread where the event loop must not wait. Reads that
 miss the snapshot take some ten microseconds. All methods may be called from several threads, and after a fork.
