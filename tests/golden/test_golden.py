@@ -1,0 +1,50 @@
+"""The bars that the golden clauses are held to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import Need
+from tests.golden.corpus import files, fires, lines_of_rules, load, rests
+
+SHARED = Path(__file__).parents[3] / "shared" / "language" / "forty-clauses.yaml"
+EVERY = pytest.mark.parametrize("path", files(), ids=lambda path: path.stem)
+
+
+def test_there_are_forty() -> None:
+    assert [int(path.name[:2]) for path in files()] == list(range(1, 41))
+
+
+def test_each_entry_of_the_worked_example_has_its_file(need: Need) -> None:
+    need(SHARED.exists(), "the worked example")
+    entries = yaml.load(SHARED.read_text("utf-8"), Loader=yaml.SafeLoader)
+    assert [path.stem for path in files()] == [f"{entry['n']:02}-{entry['clause']}" for entry in entries]
+
+
+@EVERY
+def test_a_clause_takes_at_most_four_rules_of_eight_lines(path: Path) -> None:
+    golden = load(path)
+    lines = lines_of_rules(golden.text)
+    assert set(lines) == {rule.id for rule in golden.policy.rules}
+    assert len(lines) <= 4
+    assert {rule: n for rule, n in lines.items() if n > 8} == {}
+
+
+@EVERY
+def test_each_rule_fires_in_one_case_and_rests_in_another(path: Path) -> None:
+    golden = load(path)
+    for rule in golden.policy.rules:
+        assert any(fires(rule, case) for case in golden.cases), f"{rule.id} never fires"
+        assert any(rests(rule, case) for case in golden.cases), f"{rule.id} never rests"
+
+
+@EVERY
+def test_cases_have_names_of_their_own_and_an_expectation(path: Path) -> None:
+    cases = load(path).cases
+    assert len({case["id"] for case in cases}) == len(cases)
+    for case in cases:
+        assert case["clause"]
+        assert {"reasons", "no-reason"} & set(case["expect"]), case["id"]
