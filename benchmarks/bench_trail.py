@@ -17,8 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from troth.audit.log import line_logger
+from troth.audit.opening import PolicyStamp
 from troth.audit.pseudonym import Pseudonyms
-from troth.audit.trail import PolicyStamp, Trail
+from troth.audit.trail import Trail
 from troth.audit.verify import verify
 
 BAR, STRETCH = 5.0, 3.0

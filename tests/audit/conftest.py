@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from troth.audit.trail import PolicyStamp, Trail
+from troth.audit.opening import PolicyStamp
+from troth.audit.trail import Trail
 
 SEED = b"\x01" * 32
 STAMP = PolicyStamp(id="web", version="3", hash="ab" * 32)

@@ -13,26 +13,34 @@ from tests.audit.handmade import LEDGER, files, made
 from troth.audit.show import COLUMNS, Filter, as_json, as_table, read_trail
 
 WITHHELD = {
-    "kind": "pd.access",
+    "kind": "exchange",
     "stage": "released",
-    "http": {"method": "GET", "route": "/orders/{id}", "status": 200},
-    "actor": {"type": "user", "ref": "p_aa_01"},
+    "method": "GET",
+    "route": "GET /orders/{id}",
+    "status": 200,
+    "actor": {"type": ["user"], "ref": "p_aa_01"},
     "subj": ["p_aa_01"],
     "pd": [{"cat": "user.contact.email", "n": 2}, {"cat": "user.name"}, {"cat": "user.name"}],
     "purpose": "sales",
     "basis": "contract",
     "why": [
-        {"rule": "wait", "clause": ["TOO-CHO-2", "TOO-AUT-3"], "thing": "cookie", "action": "withhold", "n": 3},
+        {
+            "rule": "wait",
+            "clause": ["TOO-CHO-2", "TOO-AUT-3"],
+            "thing": "cookie",
+            "action": "withhold",
+            "n": 3,
+            "what": ["_ga"],
+        },
         {"rule": "row", "clause": "TOO-TBL-0", "thing": "field", "action": "withhold", "n": 1},
     ],
 }
 DENIED = {
     "kind": "denied",
-    "route": "GET /admin",
-    "status": 403,
+    "http": {"method": "GET", "route": "/admin", "status": 403},
     "actor": "anonymous",
     "subj": ["p_aa_02", "p_aa_03"],
-    "why": [{"rule": "share", "clause": "TOO-SHR-1", "thing": "exchange", "action": "deny"}],
+    "why": [{"rule": "share", "clause": "TOO-SHR-1", "thing": "exchange", "action": "alert", "would": "deny"}],
 }
 
 
@@ -54,7 +62,7 @@ def kinds(directory: Path, **wanted: str) -> list[str]:
 
 
 def test_lines_of_all_processes_come_in_order_of_time(trail_of_two_processes: Path) -> None:
-    assert kinds(trail_of_two_processes) == ["pd.access", "denied", "consent-recorded"]
+    assert kinds(trail_of_two_processes) == ["exchange", "denied", "consent-recorded"]
 
 
 @pytest.mark.parametrize(
@@ -62,11 +70,11 @@ def test_lines_of_all_processes_come_in_order_of_time(trail_of_two_processes: Pa
     [
         ({"kind": "denied"}, ["denied"]),
         ({"kind": "trail.open"}, ["trail.open", "trail.open"]),
-        ({"rule": "row"}, ["pd.access"]),
-        ({"clause": "TOO-AUT-3"}, ["pd.access"]),
+        ({"rule": "row"}, ["exchange"]),
+        ({"clause": "TOO-AUT-3"}, ["exchange"]),
         ({"clause": "TOO-SHR-1"}, ["denied"]),
         ({"clause": "TOO"}, []),
-        ({"subject": "p_aa_01"}, ["pd.access"]),
+        ({"subject": "p_aa_01"}, ["exchange"]),
         ({"subject": "p_aa_03"}, ["denied"]),
         ({"subject": "p_aa_03", "rule": "row"}, []),
     ],
@@ -82,9 +90,11 @@ def test_the_table_tells_who_saw_what_and_which_clause_acted(trail_of_two_proces
     assert header.split() == list(COLUMNS)
     assert first.split()[:6] == ["2026-11-22", "12:00:01.123", "GET", "/orders/{id}", "200", "released"]
     assert first.split()[6] == "p_aa_01"
-    assert "withhold cookie ×3 by wait (TOO-CHO-2+TOO-AUT-3), withhold field by row (TOO-TBL-0)" in first
+    assert "withhold cookie ×3 [_ga] by wait (TOO-CHO-2+TOO-AUT-3), withhold field by row (TOO-TBL-0)" in first
     assert first.endswith("user.contact.email, user.name  sales / contract")
     assert "anonymous about 2 people" in second
+    assert "GET /admin 403" in second
+    assert "would deny exchange by share (TOO-SHR-1)" in second
     assert third.split()[-1] == "none"
     assert "consent-recorded" in third
 

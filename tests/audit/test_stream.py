@@ -15,7 +15,8 @@ import pytest
 
 from tests.audit.conftest import SEED, STAMP, Clock, Open
 from troth.audit import stream as writer
-from troth.audit.trail import PolicyStamp, Trail
+from troth.audit.opening import PolicyStamp
+from troth.audit.trail import Trail
 from troth.audit.verify import FindingKind, Report, verify
 from troth.errors import TrailError
 

@@ -15,6 +15,7 @@ from tests.audit.handmade import LEDGER, PUBLIC, Ledger, Segment, files, made
 from troth.audit.verify import Files, FindingKind, Report, check, verify
 
 K = FindingKind
+Edit = Callable[[list[bytes]], object]
 
 
 def judged(trail: Files) -> Report:
@@ -29,10 +30,29 @@ def with_data(trail: Files, name: str, data: bytes) -> Files:
     return Files({**trail.files, name: data}, trail.live)
 
 
-def with_lines(trail: Files, name: str, change: Callable[[list[bytes]], object]) -> Files:
+def with_lines(trail: Files, name: str, change: Edit) -> Files:
     lines = trail.files[name].split(b"\n")[:-1]
     change(lines)
     return with_data(trail, name, b"".join(line + b"\n" for line in lines))
+
+
+def dropped(at: int) -> Edit:
+    return lambda lines: lines.pop(at)
+
+
+def doubled(at: int) -> Edit:
+    return lambda lines: lines.insert(at, lines[at])
+
+
+def swapped(one: int, other: int) -> Edit:
+    def swap(lines: list[bytes]) -> None:
+        lines[one], lines[other] = lines[other], lines[one]
+
+    return swap
+
+
+def replaced(at: int, old: bytes, new: bytes) -> Edit:
+    return lambda lines: lines.__setitem__(at, lines[at].replace(old, new))
 
 
 @pytest.fixture(scope="module")
@@ -108,21 +128,21 @@ def test_every_changed_byte_of_the_checkpoint_file_is_named(sealed: Files) -> No
 def test_a_changed_line_is_named_exactly(sealed: Files) -> None:
     name = first_segment(sealed)
     for at in range(20):
-        trail = with_lines(sealed, name, lambda lines, at=at: lines.__setitem__(at, lines[at].replace(b"GET", b"PUT")))
+        trail = with_lines(sealed, name, replaced(at, b"GET", b"PUT"))
         assert named(judged(trail)) == {(name, at + 1, K.CHANGED)}
 
 
 def test_every_dropped_line_is_named(sealed: Files) -> None:
     name = first_segment(sealed)
     for at in range(20):
-        found = named(judged(with_lines(sealed, name, lambda lines, at=at: lines.pop(at))))
+        found = named(judged(with_lines(sealed, name, dropped(at))))
         assert found == {(name, at + 1, K.MISSING if at < 19 else K.CUT)}
 
 
 def test_every_doubled_line_is_named(sealed: Files) -> None:
     name = first_segment(sealed)
     for at in range(20):
-        trail = with_lines(sealed, name, lambda lines, at=at: lines.insert(at, lines[at]))
+        trail = with_lines(sealed, name, doubled(at))
         expected = {(name, at + 2, K.DUPLICATED)} if at < 19 else {(name, 21, K.ADDED)}
         assert named(judged(trail)) == expected
 
@@ -131,11 +151,7 @@ def test_every_pair_of_swapped_lines_is_named(sealed: Files) -> None:
     name = first_segment(sealed)
     for one in range(20):
         for other in range(one + 1, 20):
-
-            def swap(lines: list[bytes], one: int = one, other: int = other) -> None:
-                lines[one], lines[other] = lines[other], lines[one]
-
-            report = judged(with_lines(sealed, name, swap))
+            report = judged(with_lines(sealed, name, swapped(one, other)))
             assert report.exit_code == 6
             assert {(name, one + 1, K.SWAPPED), (name, other + 1, K.SWAPPED)} <= named(report)
 
@@ -160,12 +176,9 @@ def test_every_cut_of_the_checkpoint_file_is_named(sealed: Files) -> None:
 def test_every_dropped_doubled_or_swapped_checkpoint_is_named(sealed: Files) -> None:
     count = sealed.files[LEDGER].count(b"\n")
     for at in range(count - 1):
-        dropped = judged(with_lines(sealed, LEDGER, lambda lines, at=at: lines.pop(at)))
-        assert (LEDGER, at + 1, K.MISSING) in named(dropped)
-        doubled = judged(with_lines(sealed, LEDGER, lambda lines, at=at: lines.insert(at, lines[at])))
-        assert named(doubled) == {(LEDGER, at + 2, K.DUPLICATED)}
-        swapped = judged(with_lines(sealed, LEDGER, lambda lines, at=at: lines.insert(at, lines.pop(at + 1))))
-        assert (LEDGER, at + 2, K.SWAPPED) in named(swapped)
+        assert (LEDGER, at + 1, K.MISSING) in named(judged(with_lines(sealed, LEDGER, dropped(at))))
+        assert named(judged(with_lines(sealed, LEDGER, doubled(at)))) == {(LEDGER, at + 2, K.DUPLICATED)}
+        assert (LEDGER, at + 2, K.SWAPPED) in named(judged(with_lines(sealed, LEDGER, swapped(at, at + 1))))
 
 
 def test_a_seal_that_was_dropped_at_the_end_leaves_its_segment_incomplete(sealed: Files) -> None:
@@ -198,7 +211,7 @@ def after_anchor() -> tuple[Files, str]:
 def test_a_line_that_its_successor_denies_is_broken_after_the_anchor() -> None:
     trail, name = after_anchor()
     for at in (20, 21, 22):
-        changed = with_lines(trail, name, lambda lines, at=at: lines.__setitem__(at, lines[at].replace(b"pd", b"dp")))
+        changed = with_lines(trail, name, replaced(at, b"pd", b"dp"))
         report = judged(changed)
         assert (name, at + 1, K.BROKEN_AFTER_ANCHOR) in named(report)
         assert report.exit_code == 6

@@ -1,7 +1,7 @@
 """The hash chain of the trail, as pure functions.
 
 The hash of a line is SHA-256(16-byte stream id ‖ 32-byte previous hash ‖ the line's bytes without LF). The first line
-of a stream follows 32 zero bytes; the chain runs on through all segments of its stream (DESIGN section 8).
+of a stream follows 32 zero bytes; the chain runs on through all segments of its stream.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The one place where the trail meets structlog.
 
 A logger whose wrapper class hands the prebuilt line straight to the stream: no processor runs, neither ours nor those
-that an app has configured for itself (DESIGN section 8).
+that an app has configured for itself.
 """
 
 from __future__ import annotations

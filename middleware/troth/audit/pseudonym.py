@@ -1,7 +1,7 @@
 """Keyed pseudonyms: the trail names people by digests that only the holder of the key can make again.
 
 A pseudonym is ``p_<key id>_<32 hex>``: keyed BLAKE2b over kind and value, 128 bits. Destroying the key unlinks every
-pseudonym made with it; until then they are personal data (DESIGN section 8).
+pseudonym made with it; until then they are personal data.
 """
 
 from __future__ import annotations

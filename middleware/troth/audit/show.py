@@ -113,20 +113,19 @@ def _cells(line: Line) -> Sequence[str]:
 
 def _route(line: Line) -> str:
     http = line.get("http")
-    if isinstance(http, Mapping):
-        parts = (http.get("method"), http.get("route"), http.get("status"))
-    else:
-        parts = (None, line.get("route"), line.get("status"))
+    said: Line = http if isinstance(http, Mapping) else line
+    route, method = said.get("route"), said.get("method")
+    named = isinstance(route, str) and isinstance(method, str) and route.startswith(f"{method} ")
+    parts = (None if named else method, route, said.get("status"))
     return " ".join(str(part) for part in parts if part is not None)
 
 
 def _who(line: Line) -> str:
     actor = line.get("actor")
-    name = actor.get("ref") or actor.get("type") if isinstance(actor, Mapping) else actor
+    name = actor.get("ref") or ", ".join(_many(actor.get("type"))) if isinstance(actor, Mapping) else actor
     subjects = _many(line.get("subj"))
-    count = line.get("subj_n", len(subjects))
-    about = f"about {subjects[0]}" if count == 1 and subjects and subjects[0] != name else ""
-    about = f"about {count} people" if isinstance(count, int) and count > 1 else about
+    about = f"about {subjects[0]}" if len(subjects) == 1 and subjects[0] != name else ""
+    about = f"about {len(subjects)} people" if len(subjects) > 1 else about
     return " ".join(part for part in (str(name or ""), about) if part)
 
 
@@ -136,9 +135,13 @@ def _people(line: Line) -> set[str]:
 
 
 def _reason(why: Line) -> str:
-    clauses, action, n = "+".join(_many(why.get("clause"))), why.get("action", ""), why.get("n", 1)
+    """Say what was done to which thing, how often, by which rule, for which clause; or would have been."""
+    action = f"would {why['would']}" if "would" in why else why.get("action", "")
+    names, n = ", ".join(_many(why.get("what"))), why.get("n", 1)
     times = f" ×{n}" if n != 1 else ""
-    return f"{action} {why.get('thing', '')}{times} by {why.get('rule', '')} ({clauses})".replace("  ", " ").strip()
+    about = f" [{names}]" if names else ""
+    by = f"{why.get('rule', '')} ({'+'.join(_many(why.get('clause')))})"
+    return f"{action} {why.get('thing', '')}{times}{about} by {by}".strip()
 
 
 def _reasons(line: Line) -> list[Line]:

@@ -13,7 +13,6 @@ import errno
 import os
 import threading
 import time
-from binascii import hexlify
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -27,7 +26,7 @@ from troth.audit.segment import SegmentFile, check_retention, file_name
 from troth.audit.signer import Signer
 from troth.errors import TrailError
 
-ANCHOR_SOON, ANCHOR_NOW = 128, 256
+ANCHOR_SOON, ANCHOR_NOW = 192, 256
 """After so many unanchored lines the signer is woken; at so many the writer signs by itself before it goes on."""
 SEGMENT_BYTES, SEGMENT_NANOSECONDS = 64 * 1024 * 1024, 24 * 3600 * 10**9
 """A segment that has grown to this size or age is sealed and the next one begun."""
@@ -105,19 +104,22 @@ class Stream:
             return self._append(members)
 
     def _append(self, members: bytes) -> int:
-        second, micros = divmod(self._now() // 1000, 1_000_000)
+        micros = self._now() // 1000
+        second = micros // 1_000_000
         if second != self._second:
             self._second = second
             self._time = time.strftime(',"t":"%Y-%m-%dT%H:%M:%S.', time.gmtime(second)).encode()
-        seq = self._seq + 1
-        line = b'%b%d%b%06dZ","prev":"%b",%b}' % (self._start, seq, self._time, micros, hexlify(self._head), members)
+        seq, head = self._seq + 1, self._head
+        line = b'%b%d%b%06dZ","prev":"%b",%b}' % (
+            self._start, seq, self._time, micros - second * 1_000_000, head.hex().encode(), members
+        )  # fmt: skip
         try:
             written = os.write(self._fd, line + b"\n")
         except OSError as error:
             raise self._refused(line, error) from error
         if written <= len(line):
             raise self._refused(line, OSError(errno.ENOSPC, ""))
-        self._head = sha256(self.id + self._head + line).digest()
+        self._head = sha256(self.id + head + line).digest()
         self._seq = seq
         self._size += written
         return seq

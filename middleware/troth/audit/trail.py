@@ -26,6 +26,8 @@ from troth.audit.recovery import recover
 from troth.audit.stream import Stream, utc
 from troth.errors import TrailError
 
+__all__ = ["DEFAULT_RETENTION", "Orphan", "PolicyStamp", "Trail"]
+
 DEFAULT_RETENTION = "access"
 """The retention class of a line for which nothing else is said."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
