@@ -1,1 +1,10 @@
-"""Troth keeps the promises of a privacy policy on every request and response."""
+"""Troth keeps the promises of a privacy policy on every request and response.
+
+One line guards an app: ``Middleware(PolicyMiddleware, policy="policies/web", binding="binding.yaml")``.
+"""
+
+from troth.asgi.middleware import PolicyMiddleware, wrap
+
+__all__ = ["PolicyMiddleware", "__version__", "wrap"]
+
+__version__ = "0.1.0"

@@ -133,8 +133,11 @@ class Residual:
 
     def __init__(self, engine: Engine, frozen: Exchange, until: datetime) -> None:
         self._engine = engine
-        self._frozen = frozen
+        self.head = frozen
+        """The head facts; what is not settled by them is pending."""
         self.until = until
+        self.beside: object = None
+        """What the runtime remembers together with it."""
         self._cookies: dict[tuple[str, Direction, str | None], Verdict] = {}
         self._fields: dict[tuple[str, Carrier, Direction], Verdict] = {}
         self.exchange = self._settle(ExchangeView(engine.tables, frozen))
@@ -163,7 +166,7 @@ class Residual:
             cookie = Cookie(name=name, direction=direction, row=row, data=PENDING, came_in=False)
             if direction is Direction.RESPONSE:
                 cookie = replace(cookie, lifetime=PENDING, attributes=PENDING)
-            verdict = self._settle(CookieView(self._engine.tables, self._frozen, cookie))
+            verdict = self._settle(CookieView(self._engine.tables, self.head, cookie))
             if len(self._cookies) < _ITEMS:
                 self._cookies[key] = verdict
         return verdict
@@ -174,7 +177,7 @@ class Residual:
         verdict = self._fields.get(key)
         if verdict is None:
             field = Field(category=category, carrier=carrier, direction=direction)
-            verdict = self._settle(FieldView(self._engine.tables, self._frozen, field))
+            verdict = self._settle(FieldView(self._engine.tables, self.head, field))
             if len(self._fields) < _ITEMS:
                 self._fields[key] = verdict
         return verdict
@@ -190,7 +193,7 @@ class Residual:
     def _may_restrict(self, carrier: Carrier, direction: Direction) -> bool:
         if any(rule.restricts for rule in self.exchange.live):
             return True
-        route = self._frozen.route
+        route = self.head.route
         bound = route is not None and (route.records if direction is Direction.RESPONSE else route.request_records)
         if bound and any(rule.restricts for rule in self._engine.rules[Thing.RECORD]):
             return True
@@ -241,6 +244,15 @@ class Engine:
         run = Run(self)
         run.step(exchange)
         return run
+
+    def settle(self, rules: Iterable[CompiledRule], view: View, item: int | None = None) -> list[Finding]:
+        """Judge rules on a thing of which nothing more will be known. For things that a residual left live."""
+        findings: list[Finding] = []
+        for rule in rules:
+            _, outcome = rule.judge(view, final=True)
+            if outcome is not None:
+                findings += self.report(rule, outcome, item, view) or ()
+        return findings
 
     # residuals
 

@@ -1,0 +1,176 @@
+"""Bodies as the wire cuts them: collected message by message, replayed as they came, read for fields, edited."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any, Final
+
+from troth._types import Message, Receive
+from troth.errors import UnreadableBody
+from troth.filters import coding, form, json_text, query
+from troth.filters.ages import age
+from troth.filters.places import Place
+from troth.filters.probes import Known
+from troth.filters.splicing import Edit
+from troth.model.facts import Age, Direction, Field
+from troth.model.words import UNDECLARED, Carrier
+from troth.runtime.tags import Tagging, to_age
+
+_CARRIERS: Final = {"json": Carrier.JSON, "form": Carrier.FORM, "multipart": Carrier.MULTIPART}
+_PLACE: Final = re.compile(r"[^.\[\]]+")
+
+
+class Held:
+    """The messages of a request body, held until it is complete or over its limit."""
+
+    __slots__ = ("gone", "messages", "size", "too_large")
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.size = 0
+        self.too_large = self.gone = False
+
+    async def fill(self, receive: Receive, limit: int) -> None:
+        """Receive until the body ends, the client goes, or more than `limit` bytes have come."""
+        while True:
+            message = await receive()
+            self.messages.append(message)
+            if message["type"] != "http.request":
+                self.gone = True
+                return
+            self.size += len(message.get("body", b""))
+            if self.size > limit:
+                self.too_large = True
+                return
+            if not message.get("more_body", False):
+                return
+
+    def body(self) -> bytes:
+        """Return the bytes that came."""
+        return b"".join(message.get("body", b"") for message in self.messages)
+
+    def replace(self, body: bytes) -> None:
+        """Put one message with `body` in place of all that came."""
+        self.messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    def replay(self, receive: Receive) -> Receive:
+        """Return a receive that gives what was held, cut as it came, and then whatever follows."""
+        waiting = iter(self.messages)
+
+        async def replayed() -> Message:
+            for message in waiting:
+                return message
+            return await receive()
+
+        return replayed
+
+
+class Read:
+    """What a body holds: fields with their number, ages, and how to take fields out again."""
+
+    __slots__ = ("ages", "body", "edit", "fields", "value")
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self.fields: list[tuple[Field, int, object]] = []
+        """Each with the number of values there and the key under which `edit` asks for it."""
+        self.ages: list[Age] = []
+        self.edit: Callable[[Mapping[object, Edit]], bytes] = lambda _edits: body
+        self.value: Callable[[str], str | None] = lambda _name: None
+        """The value at a place that the binding names (``body.customer.id``); None where there is none."""
+
+
+def read_body(
+    kind: str, raw: bytes, content_type: bytes, encoding: bytes, limit: int, tagging: Tagging, today: date,
+    known: Known, direction: Direction,
+) -> Read:  # fmt: skip
+    """Read a body for its fields. Raises UnreadableBody for what cannot be read whole."""
+    body = coding.decode(raw, encoding or None, limit=limit)
+    if kind == "json":
+        return _read_json(body, tagging, today, known, direction)
+    return _read_pairs(kind, body, content_type, tagging, today, known)
+
+
+def _read_json(body: bytes, tagging: Tagging, today: date, known: Known, direction: Direction) -> Read:
+    read = Read(body)
+    tags = tagging.json.tag(body, today=today, known=known)
+    for place, n in tags.places.items():
+        for category in place.categories or (UNDECLARED,):
+            field = Field(category=category, carrier=Carrier.JSON, direction=direction, name=place.shown)
+            read.fields.append((field, n, (place.path, category)))
+    read.ages = [found for _, stated in tags.ages if (found := to_age(stated)) is not None]
+    read.edit = lambda edits: tagging.json.edit(body, _verdict(edits), known=known)
+    read.value = lambda name: _at(body, name)
+    return read
+
+
+def _verdict(edits: Mapping[object, Edit]) -> Callable[[Place], Edit | None]:
+    """Judge a place by its categories: taken out if one of them is, else masked if one is."""
+
+    def verdict(place: Place) -> Edit | None:
+        found = {edits.get((place.path, category)) for category in place.categories or (UNDECLARED,)}
+        if Edit.REMOVE in found:
+            return Edit.REMOVE
+        return Edit.MASK if Edit.MASK in found else None
+
+    return verdict
+
+
+def _at(body: bytes, name: str) -> str | None:
+    """Return the scalar at a dotted place of a JSON body, as text."""
+    value: Any = json_text.decode(body) if body.strip() else None
+    for step in _PLACE.findall(name):
+        if isinstance(value, Mapping) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return as_text(value)
+
+
+def as_text(value: Any) -> str | None:
+    """Return a scalar as the text that a binding compares with; None for what is no scalar."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return value
+        case int() | float():
+            return str(value)
+        case _:
+            return None
+
+
+def _read_pairs(kind: str, body: bytes, content_type: bytes, tagging: Tagging, today: date, known: Known) -> Read:
+    read = Read(body)
+    pairs: list[Any] = list(form.read(body) if kind == "form" else form.read_multipart(body, content_type))
+    carrier = _CARRIERS[kind]
+    for found in query.tag(pairs, tagging.names, probes=tagging.probes, known=known, undeclared=tagging.undeclared):
+        name, value = pairs[found.at][0], pairs[found.at][1]
+        for category in found.categories or (UNDECLARED,):
+            field = Field(category=category, carrier=carrier, direction=Direction.REQUEST, name=found.shown)
+            read.fields.append((field, 1, (name, category)))
+            if category in tagging.with_age:
+                stated = to_age(age(name, value, today))
+                read.ages += [] if stated is None else [stated]
+    if kind == "form":
+        read.edit = lambda edits: _without(body, edits)
+    else:
+        read.edit = _cannot
+    read.value = lambda name: next((pair[1] for pair in pairs if pair[0] == name), None)
+    return read
+
+
+def _without(body: bytes, edits: Mapping[object, Edit]) -> bytes:
+    """Cut every pair of which one category has to go, or to be masked: a form has no other mask."""
+    names = {key[0] for key in edits if isinstance(key, tuple)}
+    return form.remove(body, lambda pair: pair.name in names)
+
+
+def _cannot(edits: Mapping[object, Edit]) -> bytes:
+    """Multipart is read, not edited: what had to go makes the body unreadable as far as the app is concerned."""
+    del edits
+    raise UnreadableBody("malformed")

@@ -1,0 +1,341 @@
+"""One HTTP exchange: from the head of the request to the end of the response, phase by phase."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from troth._types import ASGIApp, HeaderList, Message, Receive, Scope, Send
+from troth.asgi import inbound, outbound
+from troth.asgi.bodies import Held
+from troth.asgi.denial import answer, policy_link, problem, refusal
+from troth.asgi.judging import Judging
+from troth.asgi.request import Head, body_kind
+from troth.errors import TrailError, UnreadableBody
+from troth.filters.cookies import Jar
+from troth.model.binding import Limits
+from troth.model.facts import Direction
+from troth.model.findings import Denial
+from troth.model.words import NONE, PROTECTED_TAGS, Carrier, Phase
+from troth.runtime.line import encode, grouped, released
+
+if TYPE_CHECKING:
+    from troth.asgi.middleware import Guard
+
+_NO_BODY: Final = frozenset((204, 205, 304))
+_UNREADABLE: Final = {"too-large": 413, "coding": 415, "malformed": 400}
+
+
+class HttpExchange:
+    """Carries one exchange through its phases. Settings live on the guard; what is here belongs to one request."""
+
+    __slots__ = (
+        "_app", "_buffer", "_closed", "_guard", "_head", "_headers", "_held_size", "_kind", "_line_due", "_receive",
+        "_scope", "_send", "_start", "_streams", "_watch", "consent_cookies", "jar", "judging",
+    )  # fmt: skip
+
+    def __init__(
+        self, guard: Guard, app: ASGIApp, scope: Scope, receive: Receive, send: Send, judging: Judging, head: Head,
+        jar: Jar,
+    ) -> None:  # fmt: skip
+        self._guard = guard
+        self._app = app
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self.judging = judging
+        self._head = head
+        self.jar = jar
+        self._headers: HeaderList = jar.headers
+        self._kind = ""
+        self._buffer: list[Message] | None = None
+        self._start: Message | None = None
+        self._held_size = 0
+        self._closed = self._line_due = self._streams = False
+        self._watch: Watch | None = None
+        self.consent_cookies: list[bytes] = []
+        """`Set-Cookie` values that a choice made through the API brings."""
+
+    # request ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Judge the request, call the app, carry out what was decided on its response."""
+        judging = self.judging
+        if self._head.has_body:
+            self._kind = body_kind(self._head.content_type)
+            judging.x.body_pending = bool(self._kind)
+        await inbound.people_before(judging, self._scope)
+        judging.enter()
+        late = judging.x.body_pending and inbound.reads_body(judging)
+        if not late:
+            inbound.head_fields(judging, self._scope, self._headers)
+        held = await self._request_body()
+        if self._closed or held.gone:
+            return
+        if late:
+            inbound.head_fields(judging, self._scope, self._headers)
+        await inbound.people_in_request(judging, self._scope)
+        if self._watch is None:
+            self._request_complete()
+        scope = self._scope
+        if judging.settle_denial() is None:
+            scope = inbound.forwarded(judging, scope, self.jar, self._headers, validated=self._head.validators)
+        if judging.settle_denial() is not None:
+            await self._deny()
+            return
+        await self._call(scope, held)
+
+    async def _request_body(self) -> Held:
+        """Hold the body where a rule reads it before the app may; else watch it pass, if it is to be tagged."""
+        judging, held = self.judging, Held()
+        if not judging.x.body_pending or judging.settle_denial() is not None:
+            return held
+        limits = _limits(judging)
+        if self._must_hold():
+            await held.fill(self._receive, limits.hold_request)
+            if not held.gone:
+                await self._read_request(held, limits)
+        elif self._head.length is not None and self._head.length <= limits.hold_request:
+            self._watch = Watch()
+        else:
+            judging.inspect["request"] = "streamed"
+        return held
+
+    def _must_hold(self) -> bool:
+        judging = self.judging
+        if judging.head.residual.guards(Carrier(self._kind), Direction.REQUEST) or inbound.reads_body(judging):
+            return True
+        table = judging.head.inbound
+        return any(rule.restricts for raw, _ in self.jar.pieces for rule in table[raw].verdict.live)
+
+    async def _read_request(self, held: Held, limits: Limits) -> None:
+        judging = self.judging
+        try:
+            if held.too_large:
+                raise UnreadableBody("too-large")  # noqa: TRY301 - one place answers for all reasons
+            edited = await inbound.request_body(judging, self._scope, self._kind, held.body(), self._head, limits)
+        except UnreadableBody as cause:
+            await self._unreadable(cause.reason, held)
+            return
+        if edited is not None:
+            held.replace(edited)
+            self._headers = inbound.resized(self._headers, len(edited))
+
+    async def _unreadable(self, reason: str, held: Held) -> None:
+        """Refuse what cannot be read; a protected route gets the request without that body."""
+        judging = self.judging
+        judging.inspect["request"] = reason
+        judging.x.request_unreadable = True
+        judging.x.body_pending = False
+        route = judging.x.route
+        if route is not None and set(route.tags) & PROTECTED_TAGS:
+            held.replace(b"")
+            self._headers = inbound.resized(self._headers, 0)
+            return
+        judging.reasons += inbound.guards_of(judging, self._kind)
+        judging.denial = Denial(status=_UNREADABLE[reason], redirect=False, findings=())
+        await self._deny(title=f"The request body cannot be read ({reason})")
+
+    def _request_complete(self) -> None:
+        judging = self.judging
+        if judging.x.body_pending:
+            judging.x.body_pending = False
+            judging.again()
+        judging.x.phase = Phase.REQUEST_BODY
+        judging.judge_exchange(final=False)
+
+    async def _call(self, scope: Scope, held: Held) -> None:
+        receive = self._receive
+        if held.messages:
+            receive = held.replay(receive)
+        elif self._watch is not None:
+            receive = self._watch.over(receive)
+        try:
+            await self._app(scope, receive, self.send)
+        except BaseException:
+            await self._after_app(failed=True)
+            raise
+        await self._after_app(failed=False)
+
+    # response --------------------------------------------------------------------------------------------------
+
+    async def send(self, message: Message) -> None:
+        """Take what the app sends. Start and body may be held; everything else passes."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            await self._on_start(message)
+        elif kind == "http.response.body":
+            await self._on_body(message)
+        elif self._buffer is not None and kind in ("http.response.pathsend", "http.response.zerocopysend"):
+            await self._release()
+            await self._pass(message)
+        else:
+            await self._pass(message)
+
+    async def _pass(self, message: Message) -> None:
+        if not self._closed:
+            await self._send(message)
+
+    async def _on_start(self, message: Message) -> None:
+        judging = self.judging
+        if self._watch is not None:
+            watch, self._watch = self._watch, None
+            inbound.watched(judging, self._kind, watch.chunks, self._head, _limits(judging), complete=watch.complete)
+            self._request_complete()
+        judging.x.status = message["status"]
+        judging.x.phase = Phase.RESPONSE_START
+        await inbound.people_after(judging, self._scope)
+        self._start = message
+        if self._holds(message):
+            self._buffer = []
+        else:
+            await self._decide()
+
+    def _holds(self, message: Message) -> bool:
+        """Whether the body must be complete before its first byte goes out."""
+        judging = self.judging
+        self._streams = outbound.length_of(message) is None
+        if self._scope["method"] == "HEAD" or message["status"] in _NO_BODY or message["status"] < 200:
+            self._streams = False
+            return False
+        if body_kind(outbound.content_type(message)) != "json":
+            return False
+        if judging.head.reads_responses or judging.waits_restricting():
+            return True
+        tagged = judging.x.purpose != NONE or bool(judging.x.route and judging.x.route.fields)
+        if tagged and self._streams:
+            judging.inspect["response"] = "streamed"
+        return tagged and not self._streams
+
+    async def _on_body(self, message: Message) -> None:
+        if self._buffer is None:
+            if self._line_due and self._streams and not message.get("more_body", False):
+                self._outcome("complete")
+            await self._pass(message)
+            return
+        self._buffer.append(message)
+        self._held_size += len(message.get("body", b""))
+        if not message.get("more_body", False) or self._held_size > _limits(self.judging).hold_response:
+            await self._release()
+
+    async def _release(self) -> None:
+        await self._decide()
+        self._buffer = None
+
+    async def _decide(self) -> None:
+        """Judge what is known of the response, write the line, send what is left of it."""
+        judging, start = self.judging, self._start
+        if start is None:
+            return
+        limit = _limits(judging).hold_response
+        outgoing = outbound.judge(judging, start, self._buffer, limit, self.jar, self.consent_cookies, self._scope)
+        if judging.denial is not None:
+            await self._deny(title="The response could not be read" if outgoing.unreadable else None)
+            return
+        if not self._write_line():
+            await self._unwritten()
+            return
+        await self._pass(outgoing.start)
+        for message in outgoing.body:
+            await self._pass(message)
+
+    # endings ---------------------------------------------------------------------------------------------------
+
+    async def _deny(self, *, title: str | None = None) -> None:
+        judging, denial = self.judging, self.judging.denial
+        if denial is None:
+            return
+        app_status, judging.x.status = judging.x.status, denial.status
+        if not self._write_line(app_status=app_status):
+            await self._unwritten()
+            return
+        if title is not None:
+            await self._answer(*self._problem(denial.status, title))
+        else:
+            await self._answer(*refusal(denial, self._scope, self._headers))
+
+    def _problem(self, status: int, title: str) -> tuple[int, HeaderList, bytes]:
+        headers, body = problem(status, title=title, headers=self._headers, link=policy_link(self._scope))
+        return status, headers, body
+
+    async def _answer(self, status: int, headers: HeaderList, body: bytes) -> None:
+        """Answer in the app's place; what the app still sends goes nowhere."""
+        if not self._closed:
+            self._closed = True
+            await answer(self._send, status, headers, body, head_only=self._scope["method"] == "HEAD")
+
+    async def _unwritten(self) -> None:
+        """The trail cannot take the line: nothing that it would have told may go out."""
+        await self._answer(*self._problem(503, "The audit trail cannot be written"))
+
+    def _write_line(self, *, app_status: int | None = None) -> bool:
+        """Write the line if one is due. False where it is due and cannot be written."""
+        judging = self.judging
+        if self._guard.observer is not None:
+            judging.observe(self._guard.observer)
+        self._line_due = outbound.line_due(judging)
+        if not self._line_due:
+            return True
+        members = self._members()
+        if app_status is not None:
+            members["app_status"] = app_status
+        try:
+            judging.runtime.write_encoded(encode(members))
+        except TrailError:
+            route = judging.x.route
+            return route is not None and bool(set(route.tags) & PROTECTED_TAGS)
+        return True
+
+    def _members(self) -> dict[str, Any]:
+        judging = self.judging
+        why = grouped(judging.reasons)
+        members = released(judging.site, judging.x, why, judging.runtime.names, outbound.tag_entries(judging))
+        if judging.inspect:
+            members["inspect"] = judging.inspect
+        outbound.consent_entry(judging, members)
+        return members
+
+    def _outcome(self, how: str) -> None:
+        """Say how a stream that had a line ended."""
+        self._line_due = False
+        route = self.judging.x.route
+        members = {"kind": "exchange", "stage": "outcome", "route": route.key if route else None, "outcome": how}
+        try:
+            self.judging.runtime.write_encoded(encode(members))
+        except TrailError:
+            self._closed = True
+
+    async def _after_app(self, *, failed: bool) -> None:
+        """Release what is still held when the app is done; say that a stream was cut."""
+        if self._closed:
+            return
+        if self._buffer is not None and not failed:
+            await self._release()
+        elif self._line_due and self._streams:
+            self._outcome("aborted")
+
+
+class Watch:
+    """Sees a body pass by on its way to the app and keeps a copy, for tagging alone."""
+
+    __slots__ = ("chunks", "complete")
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
+        self.complete = False
+
+    def over(self, receive: Receive) -> Receive:
+        """Return a receive that hands every message on and remembers what it brought."""
+
+        async def watched() -> Message:
+            message = await receive()
+            if message["type"] == "http.request":
+                self.chunks.append(message.get("body", b""))
+                self.complete = not message.get("more_body", False)
+            return message
+
+        return watched
+
+
+def _limits(judging: Judging) -> Limits:
+    route = judging.x.route
+    return (route.limits if route is not None else None) or judging.site.binding.limits

@@ -1,0 +1,336 @@
+"""The request side: people, fields of head and body, and what the app gets to see of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from troth._types import HeaderList, Scope
+from troth.asgi.bodies import Read, read_body
+from troth.asgi.denial import wants_html as wants_page
+from troth.asgi.judging import Judging, masks, takes_away
+from troth.asgi.request import Head, read
+from troth.errors import HookError, UnreadableBody
+from troth.filters import caching, query
+from troth.filters.cookies import Jar, value_of
+from troth.filters.headers import replaced, without
+from troth.filters.probes import Known, probe_cookie
+from troth.filters.splicing import Edit
+from troth.model.binding import Limits, Source
+from troth.model.facts import PENDING, UNREADABLE, Actor, Cookie, Direction, Field
+from troth.model.findings import Finding
+from troth.model.words import UNDECLARED, Action, Carrier, Thing
+from troth.runtime.heads import CookieEntry
+from troth.runtime.hooks import Hook
+from troth.runtime.line import Reason
+from troth.runtime.people import People
+
+_NEVER_FIELDS: Final = frozenset((b"cookie", b"host", b"content-length", b"content-type", b"transfer-encoding"))
+_IN_BODY: Final = "body"
+
+# people ----------------------------------------------------------------------------------------------------------
+
+
+def _people(judging: Judging) -> People:
+    return judging.runtime.people[id(judging.site)]
+
+
+async def people_before(judging: Judging, scope: Scope) -> None:
+    """Ask who asks, where the binding can tell before the app; read the addressed subject that the head names."""
+    people, x = _people(judging), judging.x
+    if people.before is not None:
+        x.actor_before, known = await people.actor(people.before, scope, x.now)
+        if people.after is None:
+            x.actor = x.actor_before
+        _know(judging, known)
+    if x.subject is PENDING and not _in_body(x.route.subject if x.route else None):
+        await people_in_request(judging, scope)
+
+
+async def people_after(judging: Judging, scope: Scope) -> None:
+    """Ask who asked, once the app has answered; a hook that fails leaves the actor unreadable."""
+    people, x = _people(judging), judging.x
+    if x.actor is not PENDING or people.after is None:
+        return
+    x.actor, known = await people.actor(people.after, scope, x.now)
+    if x.actor is None and isinstance(x.actor_before, Actor):
+        x.actor = x.actor_before
+    _know(judging, known)
+    judging.again()
+
+
+def _know(judging: Judging, known: Mapping[str, Any]) -> None:
+    """Keep what the app knows of the actor, for the probe that looks for it; it never leaves the filter."""
+    rows = judging.site.policy.data
+    wanted = {
+        category: [str(one) for one in (value if isinstance(value, list | tuple) else [value]) if one is not None]
+        for category, value in known.items()
+        if category in rows and "known" in rows[category].probes
+    }
+    if wanted:
+        judging.known = Known(wanted)
+
+
+async def people_in_request(judging: Judging, scope: Scope, body: Read | None = None) -> None:
+    """Resolve the addressed subject. One that the binding promises and the request lacks is unreadable."""
+    x = judging.x
+    if x.subject is not PENDING or x.route is None or x.route.subject is None:
+        return
+    source = x.route.subject
+    try:
+        given = await _subject_id(judging, source, scope, body)
+    except HookError:
+        given = None
+    if given is None:
+        x.subject = UNREADABLE
+    else:
+        x.subject = (await _people(judging).persons([given], x.now))[0]
+
+
+async def _subject_id(judging: Judging, source: Source, scope: Scope, body: Read | None) -> str | None:
+    value = body.value(source.name) if source.place == _IN_BODY and body else read(source, scope, judging.params)
+    if source.hook is None:
+        return value
+    told = await Hook(source.hook).call(value if source.place else scope)
+    return None if told is None else str(told)
+
+
+def _in_body(source: object) -> bool:
+    return isinstance(source, Source) and source.place == _IN_BODY
+
+
+def reads_body(judging: Judging) -> bool:
+    """Whether the binding reads a value of this route from the request body."""
+    route = judging.x.route
+    if route is None:
+        return False
+    return any(_in_body(source) for source in (route.subject, route.purpose, route.party, route.topic))
+
+
+# fields of the head ----------------------------------------------------------------------------------------------
+
+
+def head_fields(judging: Judging, scope: Scope, headers: HeaderList) -> None:
+    """Report fields of query, path and headers, and note what has to go from them."""
+    site, x = judging.site, judging.x
+    tagging = site.tagging(x.route)
+    raw = scope.get("query_string", b"")
+    if raw:
+        _query_fields(judging, tagging, raw)
+    for name, value in judging.params.items():
+        for category in tagging.names.of(name):
+            _report(judging, Carrier.PATH, name, category, None)
+            _age_of(judging, tagging, name, category, value)
+    for at, (header, _) in enumerate(headers):
+        categories = tagging.header(header)
+        if categories and header not in _NEVER_FIELDS:
+            for category in categories:
+                _report(judging, Carrier.HEADER, header.decode("latin-1"), category, ("header", at))
+
+
+def _query_fields(judging: Judging, tagging: Any, raw: bytes) -> None:
+    pairs = query.split(raw)
+    found = query.tag(pairs, tagging.names, probes=tagging.probes, known=judging.known, undeclared=tagging.undeclared)
+    for field in found:
+        name = pairs[field.at].name
+        for category in field.categories or (UNDECLARED,):
+            _report(judging, Carrier.QUERY, field.shown, category, ("query", name))
+            _age_of(judging, tagging, name, category, pairs[field.at].value)
+
+
+def _age_of(judging: Judging, tagging: Any, name: str, category: str, value: str) -> None:
+    age = tagging.age(name, category, value, judging.x.now)
+    if age is not None:
+        judging.x.ages = (*judging.x.ages, age)
+
+
+def _report(judging: Judging, carrier: Carrier, name: str, category: str, place: tuple[str, Any] | None) -> None:
+    """Report one field of the head; what goes is noted, what cannot go makes a denial."""
+    found = judging.field(Field(category=category, carrier=carrier, direction=Direction.REQUEST, name=name))
+    if not (takes_away(found) or masks(found)):
+        return
+    if place is None:
+        judging.reasons += [(_denying(finding), category) for finding in found if not finding.dry]
+    elif place[0] == "query":
+        judging.edits.query.add(place[1])
+    else:
+        judging.edits.headers.add(place[1])
+
+
+def _denying(finding: Finding) -> Finding:
+    """A withhold that cannot be made denies: a path cannot be handed on without one of its parts."""
+    return Finding(finding.rule, finding.thing, finding.item, Action.DENY, finding.dry, finding.status, finding.clauses)
+
+
+# body ------------------------------------------------------------------------------------------------------------
+
+
+async def request_body(
+    judging: Judging, scope: Scope, kind: str, raw: bytes, head: Head, limits: Limits
+) -> bytes | None:
+    """Read a held body: first what it says about subject and ages, then its fields. Returns it edited, or None.
+
+    Raises UnreadableBody where it cannot be read, or where a part that must go cannot be taken out.
+    """
+    x = judging.x
+    tagging = judging.site.tagging(x.route)
+    body = read_body(
+        kind, raw, head.content_type, head.encoding, limits.hold_request, tagging, x.now.date(), judging.known,
+        Direction.REQUEST,
+    )  # fmt: skip
+    x.ages = (*x.ages, *body.ages)
+    _values_of_body(judging, body)
+    await people_in_request(judging, scope, body)
+    x.body_pending = False
+    judging.again()
+    edits = report_fields(judging, body.fields)
+    return body.edit(edits) if edits else None
+
+
+def _values_of_body(judging: Judging, body: Read) -> None:
+    """Take purpose, party and topic from the body where the binding says that they stand there."""
+    x = judging.x
+    route = x.route
+    if route is None:
+        return
+    if isinstance(route.purpose, Source) and route.purpose.place == _IN_BODY:
+        given = body.value(route.purpose.name)
+        x.purpose = given if given and given in judging.site.policy.purposes else UNDECLARED
+    if isinstance(route.party, Source) and route.party.place == _IN_BODY:
+        named = body.value(route.party.name)
+        x.party = named if named and named in judging.site.policy.parties else UNDECLARED
+    if isinstance(route.topic, Source) and route.topic.place == _IN_BODY:
+        topic = body.value(route.topic.name)
+        x.bound = {} if topic is None else {"topic": topic}
+
+
+def report_fields(judging: Judging, fields: Iterable[tuple[Field, int, object]]) -> dict[object, Edit]:
+    """Report the fields of a body; returns the edits that follow."""
+    edits: dict[object, Edit] = {}
+    for field, n, key in fields:
+        found = judging.field(field, n)
+        if takes_away(found):
+            edits[key] = Edit.REMOVE
+        elif masks(found):
+            edits[key] = Edit.MASK
+    return edits
+
+
+def watched(judging: Judging, kind: str, chunks: list[bytes], head: Head, limits: Limits, *, complete: bool) -> None:
+    """Tag a body that passed by. It was given to the app already: rules see it, nothing is taken out."""
+    x = judging.x
+    x.body_pending = False
+    if not complete:
+        judging.inspect["request"] = "not read by the app"
+        return
+    tagging = judging.site.tagging(x.route)
+    try:
+        body = read_body(
+            kind, b"".join(chunks), head.content_type, head.encoding, limits.hold_request, tagging, x.now.date(),
+            judging.known, Direction.REQUEST,
+        )  # fmt: skip
+    except UnreadableBody as cause:
+        judging.inspect["request"] = cause.reason
+        x.request_unreadable = True
+        return
+    x.ages = (*x.ages, *body.ages)
+    judging.again()
+    report_fields(judging, body.fields)
+
+
+def guards_of(judging: Judging, kind: str) -> list[Reason]:
+    """Return the rules that an unreadable body would have had to pass, each as the reason of the refusal."""
+    residual = judging.head.residual
+    carrier = Carrier(kind)
+    found: dict[str, Reason] = {}
+    for category in judging.site.engine.categories_on(judging.x.route):
+        verdict = residual.field(category, carrier, Direction.REQUEST)
+        for finding in verdict.findings:
+            if not finding.dry and finding.action is not Action.ALERT:
+                found.setdefault(finding.rule, (_denying(finding), None))
+        for rule in verdict.live:
+            if rule.restricts:
+                planned = rule.planned.rule
+                denying = Finding(planned.id, Thing.FIELD, None, Action.DENY, False, None, planned.clauses)
+                found.setdefault(planned.id, (denying, None))
+    return list(found.values())
+
+
+# what the app sees -----------------------------------------------------------------------------------------------
+
+
+def forwarded(judging: Judging, scope: Scope, jar: Jar, headers: HeaderList, *, validated: bool = False) -> Scope:
+    """Return the scope that the app is given: the very same object if nothing goes."""
+    kept = _cookies(judging, jar)
+    changed = headers if kept is jar.headers else _with_cookies(headers, jar.headers, kept)
+    edits = judging.edits
+    query_string = scope.get("query_string", b"")
+    if edits:
+        changed = [pair for at, pair in enumerate(changed) if at not in edits.headers] if edits.headers else changed
+        query_string = query.remove_names(query_string, edits.query) if edits.query else query_string
+    if validated and judging.head.varies and wants_page(headers):
+        changed = caching.own_validators(changed, judging.head.consent_tag)
+    if changed is jar.headers and not edits:
+        return _without_bypass(judging, scope)
+    return _without_bypass(judging, {**scope, "headers": changed, "query_string": query_string})
+
+
+def _with_cookies(headers: HeaderList, before: HeaderList, kept: HeaderList) -> HeaderList:
+    """Put filtered cookies into headers that were changed otherwise as well (the length of an edited body)."""
+    if headers is before:
+        return kept
+    return [pair for pair in headers if pair[0] != b"cookie"] + [pair for pair in kept if pair[0] == b"cookie"]
+
+
+def _without_bypass(judging: Judging, scope: Scope) -> Scope:
+    """Withdraw extensions that would carry a body past a filter that is needed."""
+    extensions = scope.get("extensions")
+    if not extensions or not judging.head.reads_responses:
+        return scope
+    bypassing = {"http.response.pathsend", "http.response.zerocopysend"} & set(extensions)
+    if not bypassing:
+        return scope
+    kept = {name: value for name, value in extensions.items() if name not in bypassing}
+    return {**scope, "extensions": kept}
+
+
+def _cookies(judging: Judging, jar: Jar) -> HeaderList:
+    """Judge the inbound cookies; returns the headers without those that are withheld."""
+    table = judging.head.inbound
+    gone: set[bytes] = set()
+    gone_pieces: set[tuple[bytes, bytes]] = set()
+    observed = judging.observed
+    for raw, piece in jar.pieces:
+        entry = table[raw]
+        if entry.silent and not observed:
+            continue
+        if entry.drop or not entry.verdict.live:
+            judging.cookie(
+                entry, Cookie(name=entry.name, direction=Direction.REQUEST, row=entry.row) if observed else None
+            )
+            if entry.drop:
+                gone.add(raw)
+            continue
+        data = probe_cookie(judging.site.cookie_probes, value_of(piece), judging.known)
+        cookie = Cookie(name=entry.name, direction=Direction.REQUEST, row=entry.row, data=data)
+        if takes_away(judging.cookie(entry, cookie)):
+            gone_pieces.add((raw, piece))
+    if not gone and not gone_pieces:
+        return jar.headers
+    kept, _ = jar.without_pieces(lambda name, piece: name in gone or (name, piece) in gone_pieces)
+    return kept
+
+
+def _plain(entry: CookieEntry) -> Cookie:
+    return Cookie(name=entry.name, direction=Direction.REQUEST, row=entry.row)
+
+
+def resized(headers: HeaderList, length: int) -> HeaderList:
+    """Return request headers for an edited body, which is plain whatever it came as."""
+    return replaced(without(headers, b"content-encoding", b"transfer-encoding"), b"content-length", b"%d" % length)
+
+
+__all__ = [
+    "forwarded", "guards_of", "head_fields", "people_after", "people_before", "people_in_request",
+    "reads_body", "report_fields", "request_body", "resized", "watched",
+]  # fmt: skip

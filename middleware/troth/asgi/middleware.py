@@ -1,0 +1,129 @@
+"""The middleware: one line in an app, or the outermost wrapper around it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Final
+
+from troth._types import ASGIApp, Receive, Scope, Send
+from troth.asgi import own_routes
+from troth.asgi.http import HttpExchange
+from troth.asgi.judging import Judging, Observer
+from troth.asgi.request import Head, first_facts, hostname, read_consent
+from troth.asgi.websocket import WebSocketExchange
+from troth.filters.cookies import Jar
+from troth.runtime.runtime import GPC_PATH, PREFIX, BindingGiven, PolicyGiven, Runtime
+
+CURRENT: Final[ContextVar[HttpExchange | None]] = ContextVar("troth", default=None)
+"""The exchange that is being served in this context; `troth.consent` finds it here, the scope stays as it came."""
+
+
+class Guard:
+    """What every exchange of one app shares. `observer` sees each exchange as it was judged (for tests and cases)."""
+
+    def __init__(self, runtime: Runtime, observer: Observer | None = None) -> None:
+        self.runtime = runtime
+        self.observer = observer
+        self._many = len(runtime.sites) > 1
+
+    async def http(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request."""
+        path, root = scope["path"], scope.get("root_path", "")
+        inner = path[len(root) :] if root and path.startswith(root) else path
+        own = inner.startswith(PREFIX) or inner == GPC_PATH
+        if own and await own_routes.serve(self, inner, scope, receive, send):
+            return
+        exchange = HttpExchange(self, app, scope, receive, send, *self.facts(scope, inner))
+        token = CURRENT.set(exchange)
+        try:
+            await exchange.run()
+        finally:
+            CURRENT.reset(token)
+
+    def facts(self, scope: Scope, path: str) -> tuple[Judging, Head, Jar]:
+        """Read the head of a request or handshake."""
+        runtime = self.runtime
+        given = scope["headers"]
+        headers = given if type(given) is list else list(given)
+        head = Head(headers)
+        site = runtime.site_of(hostname(head.host)) if self._many else runtime.first
+        found = site.routes.match(scope.get("method", "GET"), path)
+        x = first_facts(runtime, site, scope, head, runtime.clock(), found)
+        jar = Jar(headers)
+        judging = Judging(runtime, site, x, found[1] if found else {}, observed=self.observer is not None)
+        if jar.pieces:
+            judging.consent = read_consent(runtime, jar)
+            x.device = judging.consent.choices
+        return judging, head, jar
+
+    def idle(self, scope: Scope) -> bool:
+        """Whether the site of a request has no rules: then nothing is done at all."""
+        site = self.runtime.first
+        if self._many:
+            site = self.runtime.site_of(hostname(next((v for k, v in scope["headers"] if k == b"host"), b"")))
+        return not site.engine.plan and not site.binding.routes
+
+
+class PolicyMiddleware:
+    """Keeps a privacy policy on every request and response of an ASGI app.
+
+    `policy` is a policy folder, or ``{host: folder}`` where one app serves several sites (an unknown host gets the
+    first). `binding` (a file, or the same as a mapping) says how the app's routes map to the policy's words; without it
+    rules about fields, records and a route's purpose run dry. `home` (else ``TROTH_HOME``, else ``./.troth``) holds
+    keys, ledger and trail. `mode="dry-run"` makes every rule dry. `denied="module:name"` answers denials in place of
+    the small page. `clock` gives aware UTC, for tests.
+
+    Raises ConfigurationError, with all diagnostics, where policy or home cannot be used: the app does not start.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        policy: PolicyGiven,
+        binding: BindingGiven = None,
+        home: str | os.PathLike[str] | None = None,
+        engine: str = "embedded",
+        mode: str | None = None,
+        denied: str | None = None,
+        clock: Callable[[], datetime] | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.app = app
+        self.runtime = Runtime(
+            policy=policy, binding=binding, home=home, engine=engine, mode=mode, clock=clock, denied=denied
+        )
+        self._guard = Guard(self.runtime, observer)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        match scope["type"]:
+            case "http":
+                await self._guard.http(self.app, scope, receive, send)
+            case "websocket":
+                await WebSocketExchange(self._guard, self.app, scope, receive, send).run()
+            case _:
+                await self.app(scope, receive, send)
+
+
+def wrap(
+    app: ASGIApp,
+    *,
+    policy: PolicyGiven,
+    binding: BindingGiven = None,
+    home: str | os.PathLike[str] | None = None,
+    engine: str = "embedded",
+    mode: str | None = None,
+    denied: str | None = None,
+    clock: Callable[[], datetime] | None = None,
+) -> PolicyMiddleware:
+    """Wrap a whole app from outside: its own error pages and `/.well-known/gpc.json` are covered too.
+
+    Takes what `PolicyMiddleware` takes, and raises what it raises.
+    """
+    return PolicyMiddleware(
+        app, policy=policy, binding=binding, home=home, engine=engine, mode=mode, denied=denied, clock=clock
+    )

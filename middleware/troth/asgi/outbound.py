@@ -1,0 +1,318 @@
+"""The response side: cookies one header at a time, duties on headers, fields taken out, the line that tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from troth._types import HeaderList, Message, Scope
+from troth.asgi.bodies import read_body
+from troth.asgi.inbound import report_fields
+from troth.asgi.judging import Judging, takes_away
+from troth.consent.device import consent_digest
+from troth.engines.embedded.operators import header_value
+from troth.engines.embedded.views import CookieView, ExchangeView
+from troth.errors import UnreadableBody
+from troth.filters import caching, set_cookie
+from troth.filters import headers as pairs
+from troth.filters.cookies import Jar
+from troth.filters.probes import probe_cookie
+from troth.filters.set_cookie import SetCookie, Wanted
+from troth.model.facts import PENDING, Actor, Cookie, Direction, Page
+from troth.model.findings import Denial, Finding
+from troth.model.period import Period
+from troth.model.words import Action, Carrier, Phase, Thing
+from troth.runtime.heads import CookieEntry
+
+_NEVER_EXPIRED: Final = b"troth_consent"
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """What is sent in place of what the app sent: the same messages if nothing was changed."""
+
+    start: Message
+    body: list[Message]
+    unreadable: bool = False
+
+
+def content_type(message: Message) -> bytes:
+    """Return the content type of a response start."""
+    for name, value in message.get("headers", ()):
+        if name == b"content-type" or name.lower() == b"content-type":
+            return bytes(value)
+    return b""
+
+
+def length_of(message: Message) -> int | None:
+    """Return the declared length of a response body; None for a stream."""
+    for name, value in message.get("headers", ()):
+        if (name == b"content-length" or name.lower() == b"content-length") and value.isdigit():
+            return int(value)
+    return None
+
+
+def judge(
+    judging: Judging, start: Message, buffer: list[Message] | None, limit: int, jar: Jar, extra: list[bytes],
+    scope: Scope,
+) -> Outgoing:  # fmt: skip
+    """Judge a response, held (`buffer`) or about to stream; returns what goes out. May leave a denial behind."""
+    outgoing = Outgoing(start, buffer or [])
+    headers: HeaderList = start["headers"] if isinstance(start.get("headers"), list) else list(start.get("headers", ()))
+    x = judging.x
+    _note_headers(judging, headers)
+    body: bytes | None = None
+    if buffer is not None:
+        body = _held_body(judging, headers, buffer, limit, outgoing)
+    x.response_pending = False
+    x.phase = Phase.RESPONSE_BODY
+    judging.judge_exchange(final=True)
+    if outgoing.unreadable or judging.settle_denial() is not None:
+        return outgoing
+    changed = filter_cookies(judging, headers, jar, extra, scope)
+    if content_type(start).partition(b";")[0].strip().lower() == b"text/html":
+        changed = _page(judging, changed)
+    changed = _amended(judging, changed)
+    if judging.depends:
+        changed = caching.mark_etags(caching.made_private(caching.varied(changed)), judging.head.consent_tag)
+    if judging.settle_denial() is not None:
+        return outgoing
+    if body is not None:
+        changed = pairs.decoded(changed, len(body))
+        outgoing.body = [{"type": "http.response.body", "body": body, "more_body": False}]
+    if changed is not headers:
+        outgoing.start = {**start, "headers": changed}
+    return outgoing
+
+
+def _note_headers(judging: Judging, headers: HeaderList) -> None:
+    """Give the rules that still wait the response headers, by lower-case name."""
+    if not judging.open and not judging.site.reads_headers:
+        return
+    noted: dict[str, tuple[str, ...]] = {}
+    for name, value in headers:
+        key = name.decode("latin-1").lower()
+        if key != "set-cookie":
+            noted[key] = (*noted.get(key, ()), value.decode("latin-1"))
+    judging.x.headers = noted
+
+
+# body ------------------------------------------------------------------------------------------------------------
+
+
+def _held_body(
+    judging: Judging, headers: HeaderList, buffer: list[Message], limit: int, outgoing: Outgoing
+) -> bytes | None:
+    """Read a held body and report its fields. Returns it edited; None if it stays as it is."""
+    x = judging.x
+    raw = buffer[0].get("body", b"") if len(buffer) == 1 else b"".join(message.get("body", b"") for message in buffer)
+    tagging = judging.site.tagging(x.route)
+    try:
+        if len(raw) > limit or buffer[-1].get("more_body", False):
+            raise UnreadableBody("too-large")  # noqa: TRY301 - one place answers for all reasons
+        read = read_body(
+            "json", raw, b"", pairs.first(headers, b"content-encoding") or b"", limit, tagging, x.now.date(),
+            judging.known, Direction.RESPONSE,
+        )  # fmt: skip
+    except UnreadableBody as cause:
+        _unreadable(judging, cause.reason, outgoing)
+        return None
+    edits = report_fields(judging, read.fields)
+    if not judging.depends:
+        judging.depends = any(judging.head.field_depends(field.category, Carrier.JSON) for field, _, _ in read.fields)
+    if not edits:
+        return None
+    edited = read.edit(edits)
+    return None if edited is read.body else edited
+
+
+def _unreadable(judging: Judging, reason: str, outgoing: Outgoing) -> None:
+    """A body that a restricting rule had to read is not shown; one that was only to be tagged is."""
+    judging.inspect["response"] = reason
+    judging.x.response_unreadable = True
+    if judging.head.residual.guards(Carrier.JSON, Direction.RESPONSE):
+        outgoing.unreadable = True
+        judging.denial = Denial(status=502, redirect=False, findings=())
+
+
+# cookies ---------------------------------------------------------------------------------------------------------
+
+
+def filter_cookies(judging: Judging, headers: HeaderList, jar: Jar, extra: list[bytes], scope: Scope) -> HeaderList:
+    """Judge each `Set-Cookie` header in order; expire declared cookies that were refused and still arrive."""
+    changed: HeaderList | None = None
+    for at, (name, value) in enumerate(headers):
+        if name != b"set-cookie" and name.lower() != b"set-cookie":
+            if changed is not None:
+                changed.append((name, value))
+            continue
+        kept = _set_cookie(judging, value, jar, scope)
+        if kept is value:
+            if changed is not None:
+                changed.append((name, value))
+            continue
+        if changed is None:
+            changed = list(headers[:at])
+        if kept is not None:
+            changed.append((name, kept))
+    expiring = expiries(judging, jar, scope)
+    if not expiring and not extra:
+        return headers if changed is None else changed
+    return [*(headers if changed is None else changed), *((b"set-cookie", one) for one in (*expiring, *extra))]
+
+
+def _set_cookie(judging: Judging, value: bytes, jar: Jar, scope: Scope) -> bytes | None:
+    """Return the header value as it may go out; None if it may not."""
+    raw = set_cookie.name_of(value)
+    entry = judging.head.outbound[raw]
+    if entry.depends:
+        judging.depends = True
+    if entry.silent and not judging.observed:
+        return value
+    if entry.drop:
+        judging.cookie(entry, _plain(entry) if judging.observed else None)
+        return None
+    parsed = set_cookie.parse(value)
+    found = judging.cookie(entry, _facts(judging, entry, parsed, jar))
+    if takes_away(found):
+        return None
+    return _amend_cookie(judging, entry, value, found, scope)
+
+
+def _plain(entry: CookieEntry) -> Cookie:
+    return Cookie(name=entry.name, direction=Direction.RESPONSE, row=entry.row)
+
+
+def _facts(judging: Judging, entry: CookieEntry, parsed: SetCookie, jar: Jar) -> Cookie:
+    """Read what rules may ask of a `Set-Cookie` header."""
+    domain = parsed.get(b"domain")
+    same_site = parsed.get(b"samesite")
+    return Cookie(
+        name=entry.name,
+        direction=Direction.RESPONSE,
+        row=entry.row,
+        data=probe_cookie(judging.site.cookie_probes, parsed.value, judging.known),
+        lifetime=parsed.lifetime(judging.x.now),
+        attributes={
+            "secure": "true" if parsed.get(b"secure") is not None else "false",
+            "http-only": "true" if parsed.get(b"httponly") is not None else "false",
+            "same-site": (same_site or b"").decode("latin-1").lower(),
+            "domain": domain.decode("latin-1").lower() if domain else "own",
+        },
+        came_in=any(name == parsed.name for name, _ in jar.pieces),
+    )
+
+
+def _amend_cookie(
+    judging: Judging, entry: CookieEntry, value: bytes, found: tuple[Finding, ...], scope: Scope
+) -> bytes:
+    for finding in found:
+        if finding.action is Action.AMEND and not finding.dry:
+            value = set_cookie.amend(value, _wanted(judging, entry, finding.rule, scope), judging.x.now)
+    return value
+
+
+def _wanted(judging: Judging, entry: CookieEntry, rule: str, scope: Scope) -> Wanted:
+    """Return what a rule's duties ask of a cookie. `Secure` is not asked on plain http, which is loopback here."""
+    site = judging.site
+    duties = {duty.name: duty.value for duty in site.attributes[rule]}
+    lifetime = duties.get("lifetime")
+    periods = [] if lifetime in (None, "session") else [Period.parse(lifetime)]
+    for keep in site.keeps[rule]:
+        periods += _kept_for(judging, entry) if keep.limit is None else [keep.limit]
+    now = judging.x.now
+    seconds = [int((period.after(now) - now) / timedelta(seconds=1)) for period in periods]
+    return Wanted(
+        session=lifetime == "session",
+        max_age=min(seconds) if seconds else None,
+        secure=duties.get("secure") == "true" and scope.get("scheme") == "https",
+        http_only=duties.get("http-only") == "true",
+        same_site=duties.get("same-site"),
+        host_only=duties.get("domain") == "own",
+    )
+
+
+def _kept_for(judging: Judging, entry: CookieEntry) -> list[Period]:
+    """Return the periods that the cookie's own row and its purposes set."""
+    view = CookieView(judging.site.engine.tables, judging.x, _plain(entry))
+    rows = [row.keep for row in view.rows()] + [view.row.keep if view.row else None]
+    return [keep.period for keep in rows if keep is not None and keep.period is not None]
+
+
+def expiries(judging: Judging, jar: Jar, scope: Scope) -> list[bytes]:
+    """Return headers that delete cookies which came in although their consent was refused, within the budget."""
+    if not judging.head.refuses or not jar.pieces:
+        return []
+    secure = scope.get("scheme") == "https"
+    values: list[bytes] = []
+    for raw in dict.fromkeys(name for name, _ in jar.pieces):
+        entry = judging.head.inbound[raw]
+        if not entry.drop or not entry.declared or not entry.refused or raw == _NEVER_EXPIRED:
+            continue
+        judging.depends = True
+        values.append(set_cookie.expire(raw, secure=secure))
+        values += [set_cookie.expire(raw, domain=domain, secure=secure) for domain in entry.domains]
+    taken, _ = set_cookie.within_budget(values)
+    return taken
+
+
+# headers ---------------------------------------------------------------------------------------------------------
+
+
+def _page(judging: Judging, headers: HeaderList) -> HeaderList:
+    """Judge an HTML page by its head; hold back third parties by a policy beside the app's own."""
+    judging.x.page = Page(shows=PENDING)
+    judging.judge_page()
+    policy, depends = judging.head.content_policy(judging.x)
+    judging.depends = judging.depends or depends
+    return headers if policy is None else pairs.appended_csp(headers, policy)
+
+
+def _amended(judging: Judging, headers: HeaderList) -> HeaderList:
+    """Carry out the header duties whose rules amend."""
+    for finding, _ in judging.reasons:
+        if finding.action is not Action.AMEND or finding.dry or finding.thing not in (Thing.EXCHANGE, Thing.PAGE):
+            continue
+        for duty in judging.site.headers[finding.rule]:
+            view = ExchangeView(judging.site.engine.tables, judging.x)
+            value = header_value(view, duty.name, duty.values[0])
+            if value is not None:
+                headers = pairs.ensured(headers, duty.name.encode(), value.encode())
+    return headers
+
+
+# the line --------------------------------------------------------------------------------------------------------
+
+
+def line_due(judging: Judging) -> bool:
+    """Whether the exchange has to be told: something was seen, edited, denied, alerted, or evidence was asked for."""
+    return bool(
+        judging.reasons or judging.tags or judging.changed or (judging.x.route is not None and judging.x.route.data)
+    )
+
+
+def tag_entries(judging: Judging) -> list[dict[str, Any]]:
+    """Return the data that were seen: category, place, number of values, by what they were known."""
+    entries = [
+        {"cat": category, "loc": carrier, "path": path, "n": n}
+        for (category, carrier, path), n in sorted(judging.tags.items())
+    ]
+    if judging.x.route is not None:
+        entries += [{"cat": category, "loc": "response", "by": "route"} for category in judging.x.route.data]
+    return entries
+
+
+def consent_entry(judging: Judging, members: dict[str, Any]) -> None:
+    """Add what the device chose. Of one that refused or signals no id; of a known child nothing."""
+    reading = judging.consent
+    if "pd" not in members and "purpose" not in members and judging.x.ages:
+        return
+    if judging.x.signals:
+        members["signals"] = sorted(judging.x.signals)
+    if reading is None or reading.device is None:
+        return
+    if reading.outcome.value != "valid":
+        members["consent_cookie"] = reading.outcome.value
+    if reading.device.id is not None and not judging.head.refuses and not isinstance(judging.x.actor, Actor):
+        members["consent"] = consent_digest(reading.device.id).hex()

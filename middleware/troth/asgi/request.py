@@ -1,0 +1,187 @@
+"""The head of a request as facts: one pass over the raw headers, one over the cookies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+
+from troth._types import HeaderList, Scope
+from troth.consent.device import COOKIE_NAME, ConsentReading
+from troth.filters.cookies import Jar
+from troth.filters.query import split
+from troth.model.binding import Route, Source
+from troth.model.facts import ABSENT, PENDING, Exchange
+from troth.model.words import NONE, OWN, UNDECLARED, Phase
+from troth.runtime.runtime import Runtime
+from troth.runtime.site import Site
+
+_CONSENT: Final = COOKIE_NAME.encode()
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+_NO_SIGNALS: Final[frozenset[str]] = frozenset()
+_SECURE: Final = frozenset({"https", "wss"})
+JSON, FORM, MULTIPART, OTHER = "json", "form", "multipart", ""
+_NOTHING_ASKED: Final[frozenset[str]] = frozenset()
+
+
+class Head:
+    """What the raw head of a request says: the few headers that matter, read once."""
+
+    __slots__ = ("content_type", "encoding", "host", "length", "signals", "streams", "validators")
+
+    def __init__(self, headers: HeaderList) -> None:
+        self.host = self.content_type = self.encoding = b""
+        self.length: int | None = None
+        self.streams = self.validators = False
+        signals: frozenset[str] = _NO_SIGNALS
+        for name, value in headers:
+            if name == b"host":
+                self.host = self.host or value
+            elif name == b"content-type":
+                self.content_type = value
+            elif name == b"content-length":
+                self.length = int(value) if value.isdigit() else None
+                self.streams = self.length is None
+            elif name == b"transfer-encoding":
+                self.streams = True
+            elif name == b"content-encoding":
+                self.encoding = value
+            elif name == b"sec-gpc":
+                signals = signals | {"gpc"} if value == b"1" else signals
+            elif name == b"dnt":
+                signals = signals | {"dnt"} if value == b"1" else signals
+            elif name == b"if-none-match" or name == b"if-modified-since" or name == b"if-range":
+                self.validators = True
+        self.signals = signals
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the client announced a body."""
+        return self.streams or bool(self.length)
+
+
+def hostname(raw: bytes) -> str:
+    """Return the host of a `Host` header without its port, in lower case; an odd header is no host."""
+    text = raw.decode("latin-1").lower()
+    if text.startswith("["):
+        return text.partition("]")[0] + "]"
+    return text.partition(":")[0]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name means this machine."""
+    return host in _LOOPBACK or host.endswith(".localhost") or host.startswith("127.")
+
+
+def read_consent(runtime: Runtime, jar: Jar) -> ConsentReading:
+    """Read the consent cookie out of a split jar."""
+    return runtime.decoder.read(jar.values(_CONSENT))
+
+
+def first_facts(
+    runtime: Runtime, site: Site, scope: Scope, head: Head, now: datetime, found: tuple[Route, Mapping[str, str]] | None
+) -> Exchange:
+    """Return the facts of the head, but for consent, people and fields."""
+    host = hostname(head.host)
+    route, params = found or (None, {})
+    scheme = scope.get("scheme", "http")
+    version, coming = site.version_at(now.date())
+    x = Exchange(
+        now=now,
+        phase=Phase.HEAD,
+        method=scope.get("method", "GET"),
+        host=host,
+        route=route,
+        https=scheme in _SECURE or is_loopback(host),
+        signals=head.signals,
+        serving=site.binding.serving,
+        version=version,
+        coming=coming,
+    )
+    if site.binding.actor.after is not None:
+        x.actor = PENDING
+    if site.binding.region is not None:
+        x.region = _region(site, scope, params)
+    if route is not None:
+        _of_route(x, site, scope, route, params)
+    if site.binding.credentials:
+        _of_credentials(x, site, scope)
+    return x
+
+
+def _region(site: Site, scope: Scope, params: Mapping[str, str]) -> str | None:
+    region = site.binding.region
+    text = region if isinstance(region, str) else read(region, scope, params)
+    return text.strip().upper() if text else None
+
+
+def _of_route(x: Exchange, site: Site, scope: Scope, route: Route, params: Mapping[str, str]) -> None:
+    x.asked = frozenset(route.act) if route.act else _NOTHING_ASKED
+    x.purpose = _purpose(site, scope, route, params)
+    if route.party is not None:
+        given = route.party if isinstance(route.party, str) else read(route.party, scope, params)
+        x.party = given if given is not None and given in site.policy.parties else UNDECLARED
+    if route.topic is not None:
+        topic = route.topic if isinstance(route.topic, str) else read(route.topic, scope, params)
+        x.bound = {} if topic is None else {"topic": topic}
+    if route.subject is not None:
+        x.subject = PENDING
+
+
+def _purpose(site: Site, scope: Scope, route: Route, params: Mapping[str, str]) -> str:
+    if route.purpose is None:
+        return NONE
+    given = route.purpose if isinstance(route.purpose, str) else read(route.purpose, scope, params)
+    return given if given is not None and (given in site.policy.purposes or given == NONE) else UNDECLARED
+
+
+def _of_credentials(x: Exchange, site: Site, scope: Scope) -> None:
+    """A party proves itself by a credential; where the path names another one, it is undeclared."""
+    for source, party in site.binding.credentials:
+        given = read(source, scope, {})
+        if given is None:
+            continue
+        named = party or site.binding.party_keys.get(sha256(given.encode()).hexdigest()) or given
+        named = named if named in site.policy.parties else UNDECLARED
+        x.party = named if x.party in (OWN, named) else UNDECLARED
+        return
+
+
+def read(source: Source | None, scope: Scope, params: Mapping[str, str]) -> str | None:
+    """Return the value that a binding's source names in the head; None where it is missing, or stands in a body."""
+    if source is None:
+        return None
+    match source.place:
+        case "path":
+            return params.get(source.name)
+        case "query":
+            return _in_query(scope.get("query_string", b""), source.name)
+        case "header":
+            wanted = source.name.lower().encode("latin-1")
+            return next((v.decode("latin-1") for k, v in scope.get("headers", ()) if k.lower() == wanted), None)
+        case "cookie":
+            values = Jar(list(scope.get("headers", ()))).values(source.name.encode("latin-1"))
+            return values[0].decode("latin-1") if values else None
+        case _:
+            return None
+
+
+def _in_query(query: bytes, name: str) -> str | None:
+    return next((pair.value for pair in split(query) if pair.name == name), None)
+
+
+def body_kind(content_type: bytes) -> str:
+    """Return which reader a body needs: json, form, multipart, or none of these."""
+    kind = content_type.partition(b";")[0].strip().lower()
+    if kind == b"application/json" or kind.endswith(b"+json"):
+        return JSON
+    if kind == b"application/x-www-form-urlencoded":
+        return FORM
+    return MULTIPART if kind == b"multipart/form-data" else OTHER
+
+
+__all__ = [
+    "ABSENT", "FORM", "JSON", "MULTIPART", "OTHER", "Head", "body_kind", "first_facts", "hostname", "is_loopback",
+    "read", "read_consent",
+]  # fmt: skip

@@ -1,0 +1,156 @@
+"""Who asks and whose data: what hooks and ledger say becomes actors and persons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any, Literal
+
+from troth._types import Scope
+from troth.errors import HookError, LedgerError
+from troth.model.binding import Binding
+from troth.model.consent import NO_CHOICES, Choices, Params
+from troth.model.facts import ABSENT, UNREADABLE, Actor, Age, Asker, Missing, Person
+from troth.model.policy import Policy
+from troth.runtime.hooks import Hook
+
+States = frozenset[tuple[str, Params]]
+
+
+class People:
+    """Resolves actors and persons for one site. `choices_of` and `states_of` are the ledger's batched look-ups."""
+
+    def __init__(self, policy: Policy, binding: Binding, ledger: Any) -> None:
+        self._ledger = ledger
+        self._per = {name: row.per for name, row in policy.states.items()}
+        self._holders = any("person" in row.holders for row in policy.consents.values())
+        hooks = binding.actor
+        self.before = Hook(hooks.before) if hooks.before else None
+        self.after = Hook(hooks.after) if hooks.after else None
+        self._verified = Hook(hooks.verified) if hooks.verified else None
+        self._state = Hook(binding.state) if binding.state else None
+
+    async def actor(self, hook: Hook | None, scope: Scope, now: datetime) -> tuple[Asker, Mapping[str, Any]]:
+        """Ask a hook who asks. Returns the actor and the values known of them (for the `known` probe)."""
+        if hook is None:
+            return ABSENT, {}
+        try:
+            told = await hook.call(scope)
+            if told is None:
+                return None, {}
+            given = told if isinstance(told, Mapping) else {"id": told}
+            verified = given.get("verified")
+            if verified is None and self._verified is not None:
+                verified = await self._verified.call(scope)
+        except HookError:
+            return UNREADABLE, {}
+        if given.get("id") is None:
+            return None, {}
+        person = (await self.persons([str(given["id"])], now))[0]
+        actor = Actor(
+            person=person,
+            roles=frozenset(map(str, given.get("roles", ()))),
+            shared=bool(given.get("shared", False)),
+            verified=_instant(verified),
+        )
+        known = given.get("known")
+        return actor, {**(known if isinstance(known, Mapping) else {}), "account-id": person.id}
+
+    async def persons(self, ids: Iterable[str], now: datetime) -> list[Person]:
+        """Return the persons of these ids, in order, with one batched look-up of choices and one of states."""
+        wanted = list(ids)
+        choices = self._choices(wanted)
+        states = await self._states(wanted)
+        return [_person(one, choices, states, self._per, now) for one in wanted]
+
+    def _choices(self, ids: list[str]) -> Mapping[str, Choices] | None:
+        """Return choices by person; None where the ledger cannot be read."""
+        if not self._holders:
+            return {}
+        try:
+            return self._ledger.choices_of(ids)  # type: ignore[no-any-return]  # the ledger is a protocol of two calls
+        except LedgerError:
+            return None
+
+    async def _states(self, ids: list[str]) -> Mapping[str, Any] | None:
+        """Return states by person: those of the ledger and those that the app's hook tells; None if one fails."""
+        if not self._per:
+            return {}
+        try:
+            found: dict[str, Any] = {one: list(held) for one, held in self._ledger.states_of(ids).items()}
+            if self._state is not None:
+                told = await self._state.call(ids)
+                for one in ids:
+                    found[one] = [*found.get(one, ()), *_listed(told.get(one, ()))]
+        except (LedgerError, HookError, AttributeError):
+            return None
+        return found
+
+
+def _listed(told: Any) -> Iterable[Any]:
+    """Accept a list of states, a mapping of states to parameters, or one name."""
+    if isinstance(told, Mapping):
+        return [name if value is True else {name: value} for name, value in told.items() if value is not False]
+    return [told] if isinstance(told, str) else told
+
+
+def _person(
+    one: str,
+    choices: Mapping[str, Choices] | None,
+    states: Mapping[str, Any] | None,
+    per: Mapping[str, tuple[str, ...]],
+    now: datetime,
+) -> Person:
+    chosen: Choices | Literal[Missing.UNREADABLE] = UNREADABLE if choices is None else choices.get(one, NO_CHOICES)
+    if states is None:
+        return Person(id=one, choices=chosen, states=UNREADABLE)
+    held, age = read_states(states.get(one, ()), per, now)
+    return Person(id=one, choices=chosen, states=held, age=age)
+
+
+def read_states(told: Iterable[Any], per: Mapping[str, tuple[str, ...]], now: datetime) -> tuple[States, Age | None]:
+    """Read states as hooks and cases write them: ``restricted``, ``{objected: improvement}``, ``(name, params)``.
+
+    ``age`` (years, or a birth date) is evidence of an age and no state. A state outside the policy is passed over.
+    """
+    held: set[tuple[str, Params]] = set()
+    age = None
+    for item in told:
+        if isinstance(item, tuple):
+            held.add(item)
+            continue
+        pairs = item.items() if isinstance(item, Mapping) else [(item, None)]
+        for name, value in pairs:
+            if name == "age":
+                age = _age(value, now)
+            elif name in per:
+                held.add((str(name), _params(value, per[name])))
+    return frozenset(held), age
+
+
+def _params(value: Any, per: tuple[str, ...]) -> Params:
+    if value is None or value is True:
+        return ()
+    if isinstance(value, Mapping):
+        return tuple(sorted((str(name), str(one)) for name, one in value.items()))
+    return ((per[0] if per else "value", str(value)),)
+
+
+def _age(value: Any, now: datetime) -> Age:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Age(low=value, high=value + 1)
+    try:
+        born = value if isinstance(value, date) else date.fromisoformat(str(value))
+    except ValueError:
+        return Age(readable=False)
+    today = now.astimezone(UTC).date()
+    years = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    return Age(low=years, high=years + 1)
+
+
+def _instant(value: Any) -> datetime | None:
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return datetime.fromtimestamp(value, UTC)
+    return None

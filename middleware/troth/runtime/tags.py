@@ -1,0 +1,98 @@
+"""Compiled look-ups that tell which names are which data: per site and per route."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Final
+
+from troth.filters.ages import age
+from troth.filters.names import Names
+from troth.filters.probes import Probes
+from troth.filters.tagging import Tagger
+from troth.model.binding import Route
+from troth.model.facts import Age
+from troth.model.policy import Policy
+from troth.model.words import UNDECLARED, Word
+from troth.plan import PlannedRule
+
+_REMEMBERED: Final = 256
+
+
+def to_age(stated: tuple[float, float] | str | None) -> Age | None:
+    """Turn what the age probe read (years, or "unreadable") into a fact."""
+    if stated is None:
+        return None
+    if isinstance(stated, str):
+        return Age(readable=False)
+    low, high = stated
+    return Age(low=int(low), high=None if high == math.inf else int(high))
+
+
+class Tagging:
+    """Names and probes of one policy, as one route (or none) uses them."""
+
+    def __init__(self, policy: Policy, route: Route | None, *, undeclared: bool, depth: int) -> None:
+        known = route is not None and route.purpose is not None
+        rows = [row for row in policy.data.values() if known or row.strong]
+        declared: dict[str, list[str]] = {}
+        for row in rows:
+            for name in row.fields:
+                declared.setdefault(name, []).append(row.id)
+        self.selectors: dict[str, list[str]] = {}
+        for name, category in (route.fields if route else {}).items():
+            if name.startswith("$"):
+                self.selectors[name] = [category]
+            else:
+                declared[name] = [category]
+        self.declared: Mapping[str, list[str]] = declared
+        self.names = Names(declared)
+        self.probes = Probes(
+            (row.id, probe, row.pattern) for row in rows for probe in row.probes if probe not in ("age", "known")
+        )
+        self.with_age = frozenset(row.id for row in policy.data.values() if "age" in row.probes)
+        self.undeclared = undeclared
+        self._depth = depth
+        self._headers: dict[bytes, tuple[str, ...]] = {}
+
+    def header(self, name: bytes) -> tuple[str, ...]:
+        """Return the categories of a request header by its lower-case name. Remembers a bounded number of answers."""
+        found = self._headers.get(name)
+        if found is None:
+            found = self.names.of(name.decode("latin-1"))
+            if len(self._headers) < _REMEMBERED:
+                self._headers[name] = found
+        return found
+
+    def age(self, name: str, category: str, value: str, now: datetime) -> Age | None:
+        """Return the evidence of an age that a named value gives, if its category has that probe."""
+        if category not in self.with_age:
+            return None
+        return to_age(age(name, value, now.date()))
+
+    @cached_property
+    def json(self) -> Tagger:
+        """The tagger of JSON bodies."""
+        return Tagger(
+            self.declared,
+            self.selectors,
+            probes=self.probes,
+            with_age=self.with_age,
+            undeclared=self.undeclared,
+            depth=self._depth,
+        )
+
+
+def asks_undeclared(plan: tuple[PlannedRule, ...]) -> bool:
+    """Whether a rule asks for members without category; only then are they things."""
+    return any(_asks(planned.match) or any(_asks(way.op) for way in planned.ways) for planned in plan)
+
+
+def _asks(op: object) -> bool:
+    if not isinstance(op, tuple) or not op:
+        return False
+    if op[0] == Word.DATA and len(op) > 1 and isinstance(op[1], frozenset):
+        return UNDECLARED in op[1]
+    return any(_asks(part) for part in op[1:])
