@@ -155,10 +155,21 @@ def test_every_occurrence_of_a_repeated_key_goes(pairs, gone):
         b'{"x":"' + b"\\\\" * 500_000 + b'"}',
         b'{"a":"' + b'\\"' * 500_000 + b'"}',
         b'{"x":1' + b" " * 1_000_000 + b"}",
+        b"[{}]" + b" " * 1_000_000,
+        b" " * 500_000 + b"[{}" + b" " * 500_000 + b",1]",
         b"[" + b" ,".join([b"1"] * 350_000) + b"]",
         b'["' + b'","'.join([b"x"] * 250_000) + b'"]',
     ],
-    ids=["records", "escapes in a cut value", "escaped quotes", "white space", "numbers", "strings"],
+    ids=[
+        "records",
+        "escapes in a cut value",
+        "escaped quotes",
+        "white space",
+        "behind",
+        "between",
+        "numbers",
+        "strings",
+    ],
 )
 def test_a_megabyte_takes_time_in_proportion(body):
     started = time.perf_counter()

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from troth.filters.ages import age
 from troth.filters.digits import is_card, is_card_number, is_phone
-from troth.filters.probes import NO_PROBES, Known, Probes, compile_pattern, has_address, has_email, probe_cookie
+from troth.filters.patterns import compile_pattern
+from troth.filters.probes import NO_PROBES, Known, Probes, has_address, has_email, probe_cookie
 
 TODAY = date(2026, 11, 22)
 INF = math.inf
@@ -122,7 +123,19 @@ def test_an_address_is_found(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["1.2.3", "300.1.1.1", "1.2.3.4.5", "12:30:45", "v1.2.3.4x", "a::b::c", "10:00", "abc:def:ghi", ""]
+    "text",
+    [
+        "1.2.3",
+        "300.1.1.1",
+        "1.2.3.4.5",
+        "Chrome/126.0.0.0",
+        "12:30:45",
+        "v1.2.3.4x",
+        "a::b::c",
+        "10:00",
+        "abc:def:ghi",
+        "",
+    ],
 )
 def test_what_is_no_address_is_not_found(text):
     assert not has_address(text)

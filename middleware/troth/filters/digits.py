@@ -12,6 +12,7 @@ _CARD: Final = re.compile(
     r"|\d{4}([ -])\d{6}\3\d{4,5}"
     r")(?!\d))"
 )
+_CARD_START: Final = re.compile(r"[2-6]\d{3}(?:\d{9}|[ -]\d{4})")
 _ISSUERS: Final = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})"  # Visa
     r"|(?:5[1-5]\d{2}|222[1-9]|22[3-9]\d|2[3-6]\d{2}|27[01]\d|2720)\d{12}"  # Mastercard
@@ -22,6 +23,7 @@ _ISSUERS: Final = re.compile(
     r"|62\d{14}(?:\d{3})?"  # UnionPay
     r"|(?:50(?:18|20|38)|5893|6304|6759|676[123])\d{12}(?:\d{3})?"  # Maestro
 )
+_NO_DIGIT: Final = re.compile(r"\D+")
 _DOUBLED: Final = str.maketrans("0123456789", "0246813579")
 _SHORTEST_CARD: Final = 13
 _LONGEST_CARD: Final = 19
@@ -33,7 +35,6 @@ _PHONE: Final = re.compile(
     r"|\(?0\d{1,4}\)?[ \-/]\d{2,4}(?:[ \-]?\d{2,4}){1,3}"
     r")(?![\w\-]|\.\d|:\d)"
 )
-_PHONE_START: Final = re.compile(r"\+[1-9]|\([02-9]|\b0\d{1,4}[ \-/]|\b[2-9]\d{2}[ .\-]\d{3}")
 _DATE: Final = re.compile(r"\d{1,2}[-/. ]\d{1,2}[-/. ](?:19|20)\d{2}")
 _FEWEST_PHONE_DIGITS: Final = 8
 _MOST_PHONE_DIGITS: Final = 15
@@ -44,10 +45,10 @@ def is_card(text: str) -> bool:
 
     Takes digits in one run or in the groups that cards print. Time stamps and snowflake ids have no issuer's prefix.
     """
-    if len(text) < _SHORTEST_CARD:
+    if len(text) < _SHORTEST_CARD or not _CARD_START.search(text):
         return False
     for found in _CARD.finditer(text):
-        number = re.sub(r"\D", "", found[1])
+        number = _NO_DIGIT.sub("", found[1])
         if _ISSUERS.fullmatch(number) and _luhn(number):
             return True
     return False
@@ -63,10 +64,10 @@ def is_phone(text: str) -> bool:
 
     A bare run of digits is none: it may as well be an id, a time or a price.
     """
-    if len(text) <= _FEWEST_PHONE_DIGITS or not _PHONE_START.search(text):
+    if len(text) <= _FEWEST_PHONE_DIGITS:
         return False
     for found in _PHONE.finditer(text):
-        digits = sum(map(str.isdigit, found[0]))
+        digits = len(_NO_DIGIT.sub("", found[0]))
         if _FEWEST_PHONE_DIGITS <= digits <= _MOST_PHONE_DIGITS and not _DATE.match(found[0]):
             return True
     return False

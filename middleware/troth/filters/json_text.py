@@ -15,7 +15,8 @@ import msgspec
 from troth.errors import UnreadableBody
 
 _DECODE: Final = msgspec.json.Decoder().decode
-_WHITE: Final = b" \t\r\n"
+WHITE: Final = b" \t\r\n"
+"""What JSON takes for white space."""
 
 
 class Members(list[tuple[str, Any]]):
@@ -28,7 +29,7 @@ class Members(list[tuple[str, Any]]):
 
 def is_empty(body: bytes) -> bool:
     """Say whether the body holds nothing at all: no member, no record, nothing to read."""
-    return not body or not body.strip(_WHITE)
+    return not body or not body.strip(WHITE)
 
 
 def decode(body: bytes) -> Any:

@@ -6,35 +6,33 @@ not find). Nothing here can be made slow by a value: every quantifier is bounded
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from re import _parser as _syntax  # type: ignore[attr-defined]  # typeshed lists no submodules of re
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
 
-from troth.errors import UnreadableBody
 from troth.filters.digits import is_card, is_card_number, is_phone
-from troth.filters.json_text import Members, decode_all
 from troth.filters.names import NONE, Categories
+from troth.filters.patterns import compile_pattern
+from troth.filters.unwrapping import unwrapped
 
 _LOCAL: Final = re.compile(r"[\w.+\-%'!#$&*/=?^`{|}~]")
 _DOMAIN: Final = re.compile(r"[\w\-]{1,63}(?:\.[\w\-]{1,63}){0,8}?\.[^\W\d_]{2,63}(?![\w\-])")
 _SCALED_IMAGE: Final = re.compile(r"\d{1,2}x\.[a-z]{3,4}(?![\w.])")
-_ADDRESS: Final = re.compile(
-    r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\w)|(?=[^.\s]{0,6}:)[0-9A-Fa-f:.]{3,45}(?![\w:]))"
+_BYTE: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_IPV4: Final = re.compile(rf"(?<![\w.:])(?!\d{{1,3}}\.0\.0\.0){_BYTE}(?:\.{_BYTE}){{3}}(?!\w|\.\w)", re.ASCII)
+"""(A version such as 126.0.0.0, as browsers give it, is a network at most.)"""
+_IPV6: Final = re.compile(r"(?<![\w.:])(?=[^.\s]{0,6}:)[0-9A-Fa-f:.]{3,45}(?![\w:])")
+_TELLING: Final = re.compile(r"@|:[0-9A-Fa-f]{0,4}:|[0-9]\.[0-9]{1,3}\.[0-9]|\d(?:[ ().\-/]{0,2}\d){6}|%[0-9]")
+"""What no e-mail address, IP address, card or telephone number can do without: cheap to look for, dear to find."""
+_MOMENT: Final = re.compile(
+    r"[12]\d{3}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII
 )
-_TELLING: Final = re.compile(r"[0-9@:]")
-"""Without one of these characters there is no address, number or e-mail in a text. (A ``%`` code has digits or not,
-so what it hides, a digit, ``@`` or ``:``, is coded with one: 3x, 40, 3a.)"""
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/_\-]{8,}={0,2}")
+"""A date or time stamp, the most common text that looks telling and is not."""
+_SHORTEST_TELLING: Final = len("a@b.se")
+_TELLING_NUMBER: Final = 10**12
 _SHORTEST_KNOWN: Final = 4
-_LAYERS: Final = 3
-_LONGEST: Final = 64 * 1024
-_WINDOW: Final = 256
-_PATHS: Final = 1 << 16
 
 
 class Known:
@@ -72,14 +70,13 @@ class Probes:
     Raises ValueError for an unknown probe and for a pattern that `compile_pattern` refuses. ``age`` is skipped.
     """
 
-    __slots__ = ("_by_number", "_by_text", "_known", "_reads_all")
+    __slots__ = ("_by_number", "_finders", "_known", "_patterns")
 
     def __init__(self, rows: Iterable[tuple[str, str, str | None]]) -> None:
-        self._by_text: list[tuple[Callable[[str], object], str]] = []
+        self._finders: list[tuple[Callable[[str], bool], str]] = []
+        self._patterns: list[tuple[Callable[[str], bool], str]] = []
         self._by_number: list[str] = []
         self._known: set[str] = set()
-        self._reads_all = False
-        """Whether text without digit, ``@`` and colon can show something too."""
         for category, probe, pattern in rows:
             self._add(category, probe, pattern)
 
@@ -87,34 +84,40 @@ class Probes:
         match probe:
             case "known":
                 self._known.add(category)
-                self._reads_all = True
             case "pattern":
-                self._reads_all = True
-                self._by_text.append((compile_pattern(pattern or ""), category))
+                self._patterns.append((compile_pattern(pattern or ""), category))
             case "age":
                 pass
             case _:
                 if probe not in _FINDERS:
                     raise ValueError(f"unknown probe `{probe}`")
-                self._by_text.append((_FINDERS[probe], category))
+                self._finders.append((_FINDERS[probe], category))
                 if probe == "luhn":
                     self._by_number.append(category)
 
     def __bool__(self) -> bool:
-        return bool(self._by_text or self._known)
+        return bool(self._finders or self._patterns or self._known)
+
+    def screen(self, known: Known) -> Callable[[str | int], object]:
+        """Return a fast test of one scalar that is false only where `find` would find nothing."""
+        return _anything if self._patterns or (self._known and known) else _is_telling
 
     def find(self, value: object, known: Known = NOBODY) -> Categories:
         """Return the categories that one decoded scalar shows, plain and, for text, percent-decoded. Never raises."""
-        if type(value) is str:
-            if not self._reads_all and not _TELLING.search(value):
-                return NONE
-            found = self._of_text(value, known)
-            if "%" in value:
-                found |= self._of_text(unquote(value), known)
-            return tuple(found) if found else NONE
-        if type(value) is int:
-            return self._of_number(value, known)
-        return NONE
+        kind = type(value)
+        if kind is not str:
+            return self._of_number(value, known) if type(value) is int else NONE
+        text = str(value)
+        found: list[str] = []
+        if self._finders and _is_telling(text):
+            found = [category for finder, category in self._finders if finder(text)]
+        if self._patterns:
+            found += [category for search, category in self._patterns if search(text)]
+        if self._known and known:
+            found += self._known.intersection(known.find(text))
+        if "%" in text and (decoded := unquote(text)) != text:
+            found += self.find(decoded, known)
+        return tuple(found)
 
     def find_within(self, value: str, known: Known = NOBODY) -> frozenset[str]:
         """Return the categories that a value shows plain, percent-decoded, base64-decoded and inside JSON text.
@@ -123,19 +126,28 @@ class Probes:
         """
         if not self:
             return frozenset()
-        return frozenset(one for leaf in unwrapped(value) for one in self.find(leaf, known))
+        return frozenset([one for leaf in unwrapped(value) for one in self.find(leaf, known)])
 
     def _of_number(self, value: int, known: Known) -> Categories:
-        found = set(self._by_number) if self._by_number and is_card_number(value) else set()
+        found = self._by_number if value >= _TELLING_NUMBER and is_card_number(value) else []
         if self._known and known:
-            found |= self._known.intersection(known.find(str(value)))
-        return tuple(found) if found else NONE
+            return (*found, *self._known.intersection(known.find(str(value))))
+        return tuple(found)
 
-    def _of_text(self, text: str, known: Known) -> set[str]:
-        found = {category for finder, category in self._by_text if finder(text)}
-        if self._known and known:
-            found |= self._known.intersection(known.find(text))
-        return found
+
+def _anything(value: str | int) -> object:
+    del value  # patterns and known values can look like anything
+    return True
+
+
+def _is_telling(value: str | int) -> object:
+    """Say whether text or number can hold an address, a card or a telephone number at all."""
+    if type(value) is int:
+        return value >= _TELLING_NUMBER
+    text = str(value)
+    if len(text) < _SHORTEST_TELLING or text.isalpha():
+        return False
+    return _TELLING.search(text) and not _MOMENT.fullmatch(text)
 
 
 NO_PROBES: Final = Probes(())
@@ -159,9 +171,9 @@ def has_email(text: str) -> bool:
 
 def has_address(text: str) -> bool:
     """Say whether an IPv4 or IPv6 address stands in `text` as a token of its own."""
-    if text.count(".") < 3 and text.count(":") < 2:
-        return False
-    return any(_is_address(found[0].rstrip(".")) for found in _ADDRESS.finditer(text))
+    if text.count(".") >= 3 and _IPV4.search(text):
+        return True
+    return text.count(":") >= 2 and any(_is_address(found[0].rstrip(".")) for found in _IPV6.finditer(text))
 
 
 _FINDERS: Final[Mapping[str, Callable[[str], bool]]] = {
@@ -170,103 +182,6 @@ _FINDERS: Final[Mapping[str, Callable[[str], bool]]] = {
     "luhn": is_card,
     "phone": is_phone,
 }
-
-
-def compile_pattern(pattern: str) -> Callable[[str], bool]:
-    """Compile a pattern of the policy's author into a search whose time a value cannot blow up.
-
-    Raises ValueError if it is no regular expression, refers back, or could take more than 65,536 paths through 256
-    characters: two open quantifiers in a row are fine, one inside another is not. Long values are read in windows of
-    256 characters that overlap by half.
-    """
-    try:
-        compiled, parsed = re.compile(pattern), _syntax.parse(pattern)
-    except re.error as cause:
-        raise ValueError(f"not a regular expression: {cause}") from cause
-    if not pattern or _paths(parsed) > _PATHS:
-        raise ValueError("the pattern could take too long: bound its quantifiers, and put none inside another")
-
-    def search(text: str) -> bool:
-        if len(text) <= _WINDOW:
-            return compiled.search(text) is not None
-        starts = range(0, len(text) - _WINDOW // 2, _WINDOW // 2)
-        return any(compiled.search(text, start, start + _WINDOW) is not None for start in starts)
-
-    return search
-
-
-def _paths(tree: Any) -> int:
-    """Return an upper bound of the ways in which the parsed pattern can match from one position."""
-    ways = 1
-    for kind, argument in tree:
-        match str(kind):
-            case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
-                ways *= _repeats(*argument)
-            case "BRANCH":
-                ways *= sum(_paths(branch) for branch in argument[1])
-            case "SUBPATTERN":
-                ways *= _paths(argument[-1])
-            case "GROUPREF" | "GROUPREF_EXISTS" | "ASSERT" | "ASSERT_NOT" | "ATOMIC_GROUP":
-                return _PATHS + 1
-            case _:
-                pass
-        if ways > _PATHS:
-            return ways
-    return ways
-
-
-def _repeats(least: int, most: int, inner: Any) -> int:
-    most = min(int(most), _WINDOW)
-    inside = _paths(inner)
-    lengths = max(1, most - int(least) + 1)
-    return lengths if inside == 1 else min(lengths * inside ** min(most, 20), _PATHS + 1)
-
-
-def unwrapped(value: str, layers: int = _LAYERS) -> Iterator[str | int]:
-    """Yield `value` and everything it wraps: percent-decoded, base64 (whole and between dots), members of JSON text."""
-    if len(value) > _LONGEST:
-        value = value[:_LONGEST]
-    yield value
-    if not layers:
-        return
-    inner = unquote(value) if "%" in value else value
-    if inner != value:
-        yield from unwrapped(inner, layers - 1)
-        return
-    if inner[:1] in ("{", "[", '"'):
-        for leaf in _json_leaves(inner):
-            yield from unwrapped(leaf, layers - 1) if isinstance(leaf, str) else (leaf,)
-        return
-    for text in _from_base64(inner):
-        yield from unwrapped(text, layers - 1)
-
-
-def _json_leaves(text: str) -> Iterator[str | int]:
-    try:
-        stack = [decode_all(text.encode("utf-8", "replace"))]
-    except UnreadableBody:
-        return
-    while stack:
-        value = stack.pop()
-        if isinstance(value, dict | Members):
-            for key, member in value.items():
-                yield key
-                stack.append(member)
-        elif isinstance(value, list):
-            stack += value
-        elif isinstance(value, str | int):
-            yield value
-
-
-def _from_base64(text: str) -> Iterator[str]:
-    for part in _BASE64.findall(text):
-        padded = part.rstrip("=").translate({ord("-"): "+", ord("_"): "/"})
-        try:
-            decoded = base64.b64decode(padded + "=" * (-len(padded) % 4), validate=True).decode("utf-8")
-        except (binascii.Error, ValueError):
-            continue
-        if decoded.isprintable():
-            yield decoded
 
 
 def _is_address(text: str) -> bool:

@@ -21,10 +21,12 @@ class Pair(NamedTuple):
 class Field(NamedTuple):
     """A pair that has categories, or none where undeclared ones were asked for.
 
-    `shown` is its name as it may stand in a line (as declared, else ``?``); `at` is its place in the list of pairs.
+    `name` is what says what it is, for filters only; `shown` is how that may stand in a line (as declared, else ``?``);
+    `at` is its place in the list of pairs.
     """
 
     categories: Categories
+    name: str
     shown: str
     at: int
 
@@ -71,7 +73,7 @@ def tag(
         if probes:
             categories = tuple(sorted({*categories, *probes.find_within(value, known)}))
         if categories or undeclared:
-            fields.append(Field(categories, names.shown(name), at))
+            fields.append(Field(categories, name, names.shown(name), at))
     return fields
 
 

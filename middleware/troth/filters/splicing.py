@@ -11,14 +11,14 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeVar
 
-from troth.filters.json_text import decode
+from troth.filters.json_text import WHITE, decode
 
-_STRING: Final = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
-_SCALAR: Final = _STRING + rb"|[-0-9tfn][^\s,\]}]*"
-_WHITE: Final = rb"[ \t\r\n]*"
+_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_SCALAR: Final = _STRING + rb"|[-0-9tfn][^\s,\]}]*+"
+_WHITE: Final = rb"[ \t\r\n]*+"
 _TOKEN: Final = re.compile(
     _WHITE
-    + rb"(,)?"
+    + rb"(,)?+"
     + _WHITE
     + rb"(?:("
     + _STRING
@@ -32,8 +32,10 @@ _TOKEN: Final = re.compile(
     rb"|(" + _SCALAR + rb")|([{\[])|([}\]]))"
 )
 _COMMA, _KEY, _VALUE, _OPENED_VALUE, _ITEM, _OPENED_ITEM, _CLOSED = range(1, 8)
-"""Groups of a token: a comma, then a member (key with scalar, or key and the start of more), an item, or an end."""
-_SCALARS: Final = (_VALUE, _ITEM)
+"""Groups of a token: a comma, then a member (key with scalar, or key and the start of more), an item, or an end.
+
+Every quantifier is possessive, and in a body that was decoded a token follows wherever one is sought: no backtracking.
+"""
 _OPENED: Final = (_OPENED_VALUE, _OPENED_ITEM)
 _KEYED: Final = (_VALUE, _OPENED_VALUE)
 MASKED_STRING: Final = b'"***"'
@@ -137,17 +139,41 @@ class _Splicer:
 
     def cuts(self) -> list[Cut]:
         """Return all cuts, in order and apart from each other."""
-        for match in _TOKEN.finditer(self._body):
+        end = len(self._body.rstrip(WHITE))
+        frames, judge, reads = self._frames, self._guide.judge, self._guide.reads_values
+        for match in _TOKEN.finditer(self._body, 0, end):
             kind = match.lastindex
             if self._muted:
                 self._skip(match, kind)
-            elif kind in _SCALARS:
-                self._scalar(match, kind)
+            elif kind == _VALUE:
+                frame = frames[-1]
+                token = match[_KEY]
+                key = token[1:-1].decode() if b"\\" not in token else _key(token)
+                edit = judge(frame.state, key, match[_VALUE] if reads else b"")
+                if edit is not None or frame.open_cut >= 0:
+                    self._begin(frame, match, kind)
+                    self._end_scalar(frame, match, kind, edit)
+                else:
+                    frame.kept = True
             elif kind == _CLOSED:
                 self._close(match)
             else:
-                self._open(match, kind)
+                self._item_or_open(match, kind)
         return self._cuts
+
+    def _item_or_open(self, match: re.Match[bytes], kind: int | None) -> None:
+        if kind != _ITEM:
+            self._open(match, kind)
+        elif self._frames:
+            frame = self._frames[-1]
+            key = self._begin(frame, match, kind)
+            edit = self._guide.judge(frame.state, key, match[_ITEM] if self._guide.reads_values else b"")
+            self._end_scalar(frame, match, kind, edit)
+
+    def _end_scalar(self, frame: _Frame, match: re.Match[bytes], kind: int | None, edit: Edit | None) -> None:
+        frame.edit = edit
+        frame.value = match.start(kind or 0)
+        self._settle(frame, match.end())
 
     def _skip(self, match: re.Match[bytes], kind: int | None) -> None:
         if kind in _OPENED:
@@ -156,20 +182,6 @@ class _Splicer:
             self._muted -= 1
             if not self._muted:
                 self._settle(self._frames[-1], match.end())
-
-    def _scalar(self, match: re.Match[bytes], kind: int | None) -> None:
-        if not self._frames:
-            return
-        frame = self._frames[-1]
-        key = self._begin(frame, match, kind)
-        token = match[kind or 0] if self._guide.reads_values else b""
-        frame.edit = self._guide.judge(frame.state, key, token)
-        if frame.edit is None:
-            frame.kept = True
-            frame.end = match.end()
-        else:
-            frame.value = match.start(kind or 0)
-            self._settle(frame, match.end())
 
     def _open(self, match: re.Match[bytes], kind: int | None) -> None:
         if not self._frames:
@@ -204,8 +216,8 @@ class _Splicer:
 
     def _settle(self, frame: _Frame, end: int) -> None:
         """End a member: cut it with the comma before it, or leave the cut open for the comma behind it."""
-        frame.end = end
         if frame.edit is Edit.REMOVE:
+            frame.end = end
             if frame.kept:
                 self._cuts.append((frame.comma, end, b""))
             else:

@@ -155,42 +155,64 @@ def _walk_items(counts: dict[Place, int], values: list[Any], node: Node, stack: 
 class _Inspection:
     """One pass over a decoded body that looks at values too: probes on every scalar, ages where they are stated."""
 
-    __slots__ = ("_ages", "_counts", "_known", "_probes", "_tags", "_today", "_with_age")
+    __slots__ = ("_ages", "_counts", "_known", "_probes", "_screen", "_tags", "_today", "_with_age")
 
     def __init__(self, tags: Tags, probes: Probes, with_age: frozenset[str], today: date, known: Known) -> None:
         self._tags = tags
         self._counts = tags.places
         self._ages = tags.ages
         self._probes = probes
+        self._screen = probes.screen(known)
         self._with_age = with_age
         self._today = today
         self._known = known
 
     def walk(self, value: Any, node: Node) -> None:
+        """Tag a decoded body from its outermost object or list on."""
         stack: list[tuple[Any, Node]] = [(value, node)]
         while stack:
             value, node = stack.pop()
             if type(value) is list:
-                for item in value:
-                    self._one(item, ITEM, node.item, node, stack)
+                self._items(value, node, stack)
             else:
-                self._tags.members += len(value)
-                for key, member in value.items():
-                    self._one(member, key, node[key], node, stack)
+                self._members(value, node, stack)
 
-    def _one(self, value: Any, key: str | None, place: Place | None, node: Node, stack: list[tuple[Any, Node]]) -> None:
-        if type(value) in _CONTAINERS:
-            stack.append((value, node.nodes.get(key) or node.into(key)))
-            if place is None or not place.whole:
-                return
-        else:
-            found = self._probes.find(value, self._known)
-            if found:
-                place = node.probed(key, place, found)
-        if place is not None:
-            self._counts[place] = self._counts.get(place, 0) + 1
-            if self._with_age and not self._with_age.isdisjoint(place.categories):
-                self._state_age(place, key, value)
+    def _members(self, members: Any, node: Node, stack: list[tuple[Any, Node]]) -> None:
+        self._tags.members += len(members)
+        screen = self._screen
+        for key, value in members.items():
+            place = node[key]
+            kind = type(value)
+            if kind is str or kind is int:
+                if screen(value):
+                    place = self._look(value, key, place, node)
+            elif kind in _CONTAINERS:
+                stack.append((value, node.nodes.get(key) or node.into(key)))
+                if place is None or not place.whole:
+                    continue
+            if place is not None:
+                self._count(place, key, value)
+
+    def _items(self, values: list[Any], node: Node, stack: list[tuple[Any, Node]]) -> None:
+        for value in values:
+            place = node.item
+            if type(value) in _CONTAINERS:
+                stack.append((value, node.nodes.get(ITEM) or node.into(ITEM)))
+                if place is None or not place.whole:
+                    continue
+            else:
+                place = self._look(value, ITEM, place, node)
+            if place is not None:
+                self._count(place, ITEM, value)
+
+    def _look(self, value: Any, key: str | None, place: Place | None, node: Node) -> Place | None:
+        found = self._probes.find(value, self._known)
+        return node.probed(key, place, found) if found else place
+
+    def _count(self, place: Place, key: str | None, value: object) -> None:
+        self._counts[place] = self._counts.get(place, 0) + 1
+        if self._with_age and not self._with_age.isdisjoint(place.categories):
+            self._state_age(place, key, value)
 
     def _state_age(self, place: Place, key: str | None, value: object) -> None:
         stated = age(key or _last_name(place), value, self._today)
