@@ -80,3 +80,13 @@ def rests(rule: Rule, case: dict[str, Any]) -> bool:
 def _is_of(rule: Rule, reason: dict[str, Any]) -> bool:
     named = reason.get("rule", rule.id) == rule.id
     return named and reason["clause"] in rule.clauses and reason["thing"] in rule.things
+
+
+def gives(rule: Rule, reason: dict[str, Any]) -> bool:
+    """Tell whether a rule can give this reason: one of its effects, or what evidence writes."""
+    if reason["action"] == "opened":
+        return rule.evidence and any(reason["clause"] in opening.clauses for opening in rule.openings)
+    softer = {"kept"} if rule.evidence else set()
+    if any(effect.action == "deny" for effect in rule.effects):
+        softer |= {"withhold", "protected"}
+    return _is_of(rule, reason) and reason["action"] in softer | {effect.action for effect in rule.effects}

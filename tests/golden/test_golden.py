@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.conftest import Need
-from tests.golden.corpus import files, fires, lines_of_rules, load, rests
+from tests.golden.corpus import files, fires, gives, lines_of_rules, load, rests
 
 SHARED = Path(__file__).parents[3] / "shared" / "language" / "forty-clauses.yaml"
 EVERY = pytest.mark.parametrize("path", files(), ids=lambda path: path.stem)
@@ -48,3 +48,20 @@ def test_cases_have_names_of_their_own_and_an_expectation(path: Path) -> None:
     for case in cases:
         assert case["clause"]
         assert {"reasons", "no-reason"} & set(case["expect"]), case["id"]
+
+
+@EVERY
+def test_each_expected_reason_is_one_that_a_rule_can_give(path: Path) -> None:
+    golden = load(path)
+    for case in golden.cases:
+        for reason in case["expect"].get("reasons", []):
+            assert any(gives(rule, reason) for rule in golden.policy.rules), (case["id"], reason)
+
+
+@EVERY
+def test_what_is_expected_to_be_silent_is_there(path: Path) -> None:
+    golden = load(path)
+    names = {name for rule in golden.policy.rules for name in (rule.id, *rule.clauses)}
+    for case in golden.cases:
+        silent = case["expect"].get("no-reason", [])
+        assert silent is True or set(silent) <= names, case["id"]
