@@ -104,20 +104,14 @@ class Probes:
 
     def find(self, value: object, known: Known = NOBODY) -> Categories:
         """Return the categories that one decoded scalar shows, plain and, for text, percent-decoded. Never raises."""
-        kind = type(value)
-        if kind is not str:
-            return self._of_number(value, known) if type(value) is int else NONE
-        text = str(value)
-        found: list[str] = []
-        if self._finders and _is_telling(text):
-            found = [category for finder, category in self._finders if finder(text)]
-        if self._patterns:
-            found += [category for search, category in self._patterns if search(text)]
-        if self._known and known:
-            found += self._known.intersection(known.find(text))
-        if "%" in text and (decoded := unquote(text)) != text:
-            found += self.find(decoded, known)
-        return tuple(found)
+        if type(value) is int:
+            return self._of_number(value, known)
+        if type(value) is not str:
+            return NONE
+        found = self._of_text(value, known)
+        if "%" in value and (decoded := unquote(value)) != value:
+            found += self._of_text(decoded, known)
+        return tuple(sorted(set(found))) if found else NONE
 
     def find_within(self, value: str, known: Known = NOBODY) -> frozenset[str]:
         """Return the categories that a value shows plain, percent-decoded, base64-decoded and inside JSON text.
@@ -127,6 +121,16 @@ class Probes:
         if not self:
             return frozenset()
         return frozenset([one for leaf in unwrapped(value) for one in self.find(leaf, known)])
+
+    def _of_text(self, text: str, known: Known) -> list[str]:
+        found: list[str] = []
+        if self._finders and _is_telling(text):
+            found = [category for finder, category in self._finders if finder(text)]
+        if self._patterns:
+            found += [category for search, category in self._patterns if search(text)]
+        if self._known and known:
+            found += self._known.intersection(known.find(text))
+        return found
 
     def _of_number(self, value: int, known: Known) -> Categories:
         found = self._by_number if value >= _TELLING_NUMBER and is_card_number(value) else []
