@@ -107,6 +107,8 @@ def _declared(tables: Tables, word: str, fallback: Op, op: Op) -> Judge:
 
 
 def _in(_tables: Tables, word: str, names: frozenset[str]) -> Judge:
+    if word == "asked":
+        return _asked(names)
     values = _values(word)
 
     def is_in(view: View) -> int:
@@ -118,6 +120,22 @@ def _in(_tables: Tables, word: str, names: frozenset[str]) -> Judge:
         return A if None in found else FALSE
 
     return is_in
+
+
+def _asked(names: frozenset[str]) -> Judge:
+    """The user's own act; of a cookie also that it came in, which is open while only its name is known."""
+
+    def asked(view: View) -> int:
+        if view.named("asked") & names:
+            return TRUE
+        if not isinstance(view, CookieView):
+            return FALSE
+        cookie = view.item
+        if cookie.direction is Direction.REQUEST or cookie.came_in:
+            return TRUE
+        return OPEN if cookie.data is Missing.PENDING else FALSE
+
+    return asked
 
 
 def _each(_tables: Tables, word: str, names: frozenset[str]) -> Judge:
