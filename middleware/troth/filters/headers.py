@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from troth._types import HeaderList
@@ -146,8 +145,3 @@ def _fits(found: bytes, asked: bytes, key: bytes, name: bytes) -> bool:
         found, asked = found.strip(b'"'), asked.strip(b'"')
         return found.isdigit() and asked.isdigit() and int(found) >= int(asked)
     return found.lower() == asked.lower()
-
-
-def names(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:
-    """Return the lower-case names of all headers."""
-    return frozenset(key.lower() for key, _ in headers)
