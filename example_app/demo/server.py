@@ -74,12 +74,13 @@ class Server:
             connection.close()
 
     def wait(self) -> None:
-        """Return when it answers. Raises NotServingError when it ends or does not in time."""
+        """Return when it answers. Raises NotServingError when it ends, answers with an error, or is silent for long."""
         deadline = time.monotonic() + _PATIENCE
         while self.process.poll() is None and time.monotonic() < deadline:
             with suppress(OSError, HTTPException):
                 if self._knock() == 200:
                     return
+                break
             time.sleep(0.1)
         raise NotServingError((self.folder / "server.log").read_text(errors="replace")[-6000:])
 

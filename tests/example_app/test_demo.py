@@ -138,3 +138,11 @@ def test_server_leaves_nothing_running(tmp_path: Path) -> None:
     with serving(tmp_path, guarded=False) as running:
         process = running.process
     assert process.poll() is not None
+
+
+def test_every_claim_holds_under_the_policy(tmp_path: Path) -> None:
+    with serving(tmp_path) as guarded:
+        claims = [claim for scene in walk(guarded) for claim in scene.claims]
+        workers = guarded.workers_that_answered()
+    assert [claim.text for claim in claims if not claim.holds] == []
+    assert len(workers) == WORKERS
