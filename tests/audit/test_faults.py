@@ -184,6 +184,13 @@ def test_what_was_denied_before_recovery_is_denied_after_it(open_trail: Open) ->
     assert after.exit_code == 6
 
 
+def test_an_orphan_of_a_replaced_key_is_sealed_with_the_new_one(open_trail: Open) -> None:
+    path = unsealed(open_trail)
+    assert open_trail(signing_key=b"\x02" * 32).orphans == ()
+    trail = open_trail(signing_key=b"\x02" * 32, older_keys=(PUBLIC,))
+    assert [(orphan.segment, orphan.broken) for orphan in trail.orphans] == [(path.name, False)]
+
+
 def test_recovery_leaves_the_living_alone(open_trail: Open) -> None:
     first = open_trail()
     second = open_trail()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -104,13 +105,17 @@ class Place:
 
 
 class Signing:
-    """The signing key of a trail, from its 32-byte Ed25519 seed. Raises ValueError for a seed of another length."""
+    """The signing key of a trail, from its 32-byte Ed25519 seed, and public keys of older ones that are still believed.
 
-    __slots__ = ("_private", "_public")
+    Raises ValueError for a key of another length.
+    """
 
-    def __init__(self, seed: bytes) -> None:
+    __slots__ = ("_known", "_private", "_public")
+
+    def __init__(self, seed: bytes, older: Sequence[bytes] = ()) -> None:
         self._private = Ed25519PrivateKey.from_private_bytes(seed)
         self._public: Ed25519PublicKey = self._private.public_key()
+        self._known = (self._public, *map(Ed25519PublicKey.from_public_bytes, older))
 
     @property
     def public(self) -> bytes:
@@ -126,11 +131,19 @@ class Signing:
         return body + _SIG + self._private.sign(DOMAIN + body).hex().encode() + b'"}'
 
     def read(self, line: bytes) -> dict[str, Any] | None:
-        """Return what a line signed by this key says, or None where it is no such line."""
+        """Return what a line signed by one of the keys says, or None where it is no such line."""
         body, sig = line[: -_SIG_CHARS - len(_SIG) - 2], line[-_SIG_CHARS - 2 : -2]
         try:
-            self._public.verify(bytes.fromhex(sig.decode()), DOMAIN + body)
-            said = json.loads(body + b"}")
-        except (ValueError, InvalidSignature):
+            signature, said = bytes.fromhex(sig.decode()), json.loads(body + b"}")
+        except ValueError:
             return None
-        return said if isinstance(said, dict) else None
+        signed = any(_holds(public, signature, body) for public in self._known)
+        return said if signed and isinstance(said, dict) else None
+
+
+def _holds(public: Ed25519PublicKey, signature: bytes, body: bytes) -> bool:
+    try:
+        public.verify(signature, DOMAIN + body)
+    except InvalidSignature:
+        return False
+    return True

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -37,10 +37,11 @@ _LIVE: weakref.WeakSet[Trail] = weakref.WeakSet()
 class Trail:
     """The trail in one directory, which is made (0700) if it is missing.
 
-    Opening it seals what dead processes left behind (`orphans`). `signing_key` is the 32-byte Ed25519 seed. `clock`
-    gives aware UTC and dates the lines; without it the system's clock does. With `background=False` no thread is
-    started and the caller calls `tick`. Raises `TrailError` where directory or files cannot be made or written, and
-    ValueError for a key of another length.
+    Opening it seals what dead processes left behind (`orphans`). `signing_key` is the 32-byte Ed25519 seed; `older_keys`
+    are the public halves of keys that it replaced, for what was left behind before that. `clock` gives aware UTC and
+    dates the lines; without it the system's clock does. With `background=False` no thread is started and the caller
+    calls `tick`. Raises `TrailError` where directory or files cannot be made or written, and ValueError for a key of
+    another length.
     """
 
     def __init__(
@@ -49,10 +50,11 @@ class Trail:
         *,
         signing_key: bytes,
         policy: PolicyStamp,
+        older_keys: Sequence[bytes] = (),
         clock: Callable[[], datetime] | None = None,
         background: bool = True,
     ) -> None:
-        signing = Signing(signing_key)
+        signing = Signing(signing_key, older_keys)
         self.directory, self.policy, self.public_key = directory, policy, signing.public
         self._now = time.time_ns if clock is None else _nanoseconds(clock)
         self._background = background
