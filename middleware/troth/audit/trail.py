@@ -38,10 +38,10 @@ class Trail:
     """The trail in one directory, which is made (0700) if it is missing.
 
     Opening it seals what dead processes left behind (`orphans`). `signing_key` is the 32-byte Ed25519 seed,
-    `older_keys` are the public halves of keys that it replaced, for what was left behind before that. `clock` gives aware
-    UTC and dates the lines; without it the system's clock does. With `background=False` no thread is started and the
-    caller calls `tick`. Raises `TrailError` where directory or files cannot be made or written, and ValueError for a key
-    of another length.
+    `older_keys` are the public halves of keys that it replaced, for what was left behind before that. `clock` gives
+    aware UTC and dates the lines; without it the system's clock does. With `background=False` no thread is started and
+    the caller calls `tick`. Raises `TrailError` where directory or files cannot be made or written, and ValueError for
+    a key of another length.
     """
 
     def __init__(
