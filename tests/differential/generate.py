@@ -304,9 +304,8 @@ class Generator:
         if any(carrier in (Carrier.REQUEST, Carrier.RESPONSE) for carrier in aim.carriers) and self.chance(0.6):
             direction = Direction.REQUEST if Carrier.REQUEST in aim.carriers else Direction.RESPONSE
         carrier = self.one(_REQUEST if direction is Direction.REQUEST else _RESPONSE)
-        field = Field(
-            category=category, carrier=carrier, direction=direction, name="n", record=self._inside(x, direction)
-        )
+        record = self._inside(x, direction) if carrier is Carrier.JSON else None
+        field = Field(category=category, carrier=carrier, direction=direction, name="n", record=record)
         in_body = direction is Direction.REQUEST and carrier in (Carrier.FORM, Carrier.JSON, Carrier.MULTIPART)
         return None if in_body and not has_body(x) else field
 

@@ -184,7 +184,7 @@ def _choices_of_person(view: View, question: Question) -> tuple[Choice, ...] | M
     if person is Missing.UNREADABLE:
         return Missing.UNREADABLE
     if not isinstance(person, Person):
-        return new or None
+        return None if is_of_a_record(view) else new or None
     if isinstance(person.choices, Missing):
         return Missing.UNREADABLE
     return _merged(person.choices.of(question.row.id), new if _is_of_exchange(view, person) else ())
