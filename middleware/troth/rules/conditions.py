@@ -108,7 +108,8 @@ class Conditions:
     def _word(self, word: Word, key: Scalar, value: Node, reader: Reader) -> Condition | None:
         spec = WORDS[word]
         fits = self._stands(word, spec, key, reader) and self._applies(word, spec, key, reader)
-        part = spec.shape.read(value, reader)
+        with reader.page(f"rule {word}"):
+            part = spec.shape.read(value, reader)
         return part if fits else None
 
     def _stands(self, word: Word, spec: Spec, key: Scalar, reader: Reader) -> bool:

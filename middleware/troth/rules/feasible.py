@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from troth.diagnostics import Span
 from troth.model import rules as model
-from troth.model.binding import Binding
+from troth.model.binding import Binding, Route
 from troth.model.policy import Policy
 from troth.model.rules import Condition, Rule
 from troth.model.words import OWN_COPY_TAGS, PROTECTED_TAGS, RESTRICTING, Mode, Thing, Word
@@ -126,7 +126,7 @@ def _check_rule(rule: Rule, needs: Needs, binding: Binding, places: Mapping[str,
     late = needs.actor and not binding.actor.before and bool(binding.actor.after) and _restricts(rule)
     if not late:
         return
-    if needs.inbound and set(rule.things) <= {Thing.FIELD, Thing.RECORD}:
+    if needs.inbound and set(rule.things) <= {Thing.FIELD, Thing.RECORD} and _changing(binding):
         message = f"`{rule.id}` can never be kept: it acts before the app is called, and the actor is known only after"
         reader.report("TR404", message, at, advice="name a hook under `actor: {before: …}`", docs="binding actor")
     elif changing := _changing_routes(rule, needs, binding):
@@ -138,14 +138,19 @@ def _restricts(rule: Rule) -> bool:
     return any(effect.action in RESTRICTING for effect in rule.effects)
 
 
+def _changing(binding: Binding) -> list[Route]:
+    """Return routes that change something and whose subject is the actor: they name no other."""
+    return [
+        route
+        for route in binding.routes
+        if route.method not in _SAFE_METHODS and route.subject is None and not set(route.tags) & PROTECTED_TAGS
+    ]
+
+
 def _changing_routes(rule: Rule, needs: Needs, binding: Binding) -> list[str]:
     if Thing.EXCHANGE not in rule.things:
         return []
-    bound = (route for route in binding.routes if not needs.tags or set(route.tags) & needs.tags)
-    return [
-        route.key for route in bound
-        if route.method not in _SAFE_METHODS and route.subject is None and not set(route.tags) & PROTECTED_TAGS
-    ]  # fmt: skip
+    return [route.key for route in _changing(binding) if not needs.tags or set(route.tags) & needs.tags]
 
 
 def _warn_of_sources(rule: Rule, needs: Needs, binding: Binding, at: Span, reader: Reader) -> None:

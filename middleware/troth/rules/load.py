@@ -148,7 +148,7 @@ def _load_sources(sources: dict[str, Source], name: str, found: list[Diagnostic]
     places = _read_text(sources, parts, unread, reader)
     policy, rules = _assemble(parts, reader, name)
     _check_lock(sources, parts, places, reader)
-    if policy is not None and "rules" not in broken:
+    if policy is not None and not reader.failed:
         at = (sources.get("rules.yaml") or sources["policy.yaml"]).whole() if sources else Source(name).whole()
         feasible.warn_of_kinds(policy, at, reader)
         text = sources["policy.md"].text if "policy.md" in sources else ""
@@ -258,13 +258,20 @@ def load_binding(given: str | Path | Dict[str, Any] | None, policy: Policy) -> L
     """Load a binding from a file or from the same keys as a Python mapping; None is the empty binding."""
     if given is None:
         return LoadedBinding(binding=Binding())
-    reader = reader_for(policy)
     source, wrong = _binding_source(given)
-    reader.found.extend(wrong)
-    node = None if wrong else _compose(source, reader)
-    binding = read_binding(node, policy, reader).binding if not reader.failed else None
-    found = in_order(reader.found)
-    return LoadedBinding(binding=None if any(one.is_error for one in found) else binding, diagnostics=found)
+    return LoadedBinding(binding=None, diagnostics=wrong) if wrong else _bound(source, policy)
+
+
+def load_binding_text(text: str, policy: Policy, *, name: str = "binding.yaml") -> LoadedBinding:
+    """Load a binding from its text; `name` is what findings call it."""
+    return _bound(Source(name, text), policy)
+
+
+def _bound(source: Source, policy: Policy) -> LoadedBinding:
+    reader = reader_for(policy)
+    node = _compose(source, reader)
+    binding = read_binding(node, policy, reader).binding
+    return LoadedBinding(binding=None if reader.failed else binding, diagnostics=in_order(reader.found))
 
 
 def _binding_source(given: str | Path | Dict[str, Any]) -> tuple[Source, tuple[Diagnostic, ...]]:

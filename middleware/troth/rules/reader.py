@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -64,6 +65,15 @@ class Reader:
     marks: dict[str, Mark] = field(default_factory=dict)
     roles: frozenset[str] | None = None
     statements: frozenset[str] | None = None
+    docs: str | None = None
+
+    @contextmanager
+    def page(self, docs: str | None) -> Iterator[None]:
+        """Findings inside are explained on this page, unless they name another."""
+        before = self.docs
+        self.docs = docs or before
+        yield
+        self.docs = before
 
     def report(
         self,
@@ -77,7 +87,9 @@ class Reader:
     ) -> None:
         """Write one finding down."""
         span = at if isinstance(at, Span) else at.span
-        self.found.append(Diagnostic(code=code, message=message, span=span, label=label, help=advice, docs=docs))
+        self.found.append(
+            Diagnostic(code=code, message=message, span=span, label=label, help=advice, docs=docs or self.docs)
+        )
 
     def known(self, kind: Kind, name: str) -> bool:
         """Whether the name is declared, or nothing is known about that kind."""

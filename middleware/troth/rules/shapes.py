@@ -214,6 +214,12 @@ class Record:
         if not isinstance(node, Mapping):
             reader.report("TR103", f"{self.what} is a map, but this is {described(node)}", node, docs=self.docs)
             return None
+        with reader.page(self.docs):
+            row = self._values(node, reader)
+            self._require(node, reader)
+        return row if all(name in row for name in self.required) else None
+
+    def _values(self, node: Mapping, reader: Reader) -> Row:
         row: Row = {}
         for key, value in node:
             shape = self.keys.get(key.text)
@@ -221,8 +227,7 @@ class Record:
                 self.refuse(key, value, reader)
             elif (read := shape.read(value, reader)) is not None:
                 row[key.text] = read
-        self._require(node, reader)
-        return row if all(name in row for name in self.required) else None
+        return row
 
     def refuse(self, key: Scalar, value: Node, reader: Reader) -> None:
         """Report a key that is not in the list."""
