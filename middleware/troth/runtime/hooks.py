@@ -19,10 +19,10 @@ class Hook:
         self.name = name
         self._call = load(name)
 
-    async def call(self, argument: Any) -> Any:
-        """Call it with one argument. Raises HookError with the class name of the cause, never its text."""
+    async def call(self, *arguments: Any) -> Any:
+        """Call it. Raises HookError with the class name of the cause, never its text."""
         try:
-            result = self._call(argument)
+            result = self._call(*arguments)
             return await result if inspect.isawaitable(result) else result
         except Exception as cause:  # noqa: BLE001 - app code may raise anything; what it asked for becomes unreadable
             raise HookError(self.name, type(cause).__name__) from None
