@@ -19,7 +19,7 @@ from troth.model.policy import Clause
 
 _HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*$")
 _CLAUSE_ID = re.compile(r"(?=.*\d)[A-Z][A-Za-z0-9]*(?:[-.][A-Za-z0-9.]+)+")
-_PLAIN_ID = re.compile(r"[A-Z][A-Z0-9]+(?:[-.][A-Za-z0-9.]+)+")
+_PLAIN_ID = re.compile(r"[A-Z][A-Z0-9]*(?:[-.][A-Z0-9]+)+")
 """Beside headings that are an id with a number, one without is an id as well: ``TOO-TBL-L``."""
 _ANCHOR = re.compile(r"""\{\#([A-Za-z0-9][\w.-]*)\}|<a\s+(?:id|name)=["']([A-Za-z0-9][\w.-]*)["']\s*>\s*</a>""")
 _ITEM = re.compile(r"\s*(?:[-*+]|\d+[.)])\s+")
