@@ -46,7 +46,7 @@ def troth() -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb and return its exit code: 0 ok, 1 unexpected, 2 bad arguments, 3 invalid files, … (STYLE)."""
+    """Run one verb and return its exit code: 0 ok, 1 unexpected, 2 bad arguments, 3 invalid files, … (`exits`)."""
     try:
         code = troth.main(args=None if argv is None else list(argv), prog_name="troth", standalone_mode=False)
     except click.exceptions.Exit as done:

@@ -42,7 +42,7 @@ class ClauseCoverage:
     remainder: str | None = None
 
     def as_dict(self) -> dict[str, object]:
-        """Return plain values with the names of INTERFACES."""
+        """Return plain values, as `--format json` prints them."""
         return {
             "id": self.id,
             "state": str(self.state),
