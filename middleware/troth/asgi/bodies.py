@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -52,7 +52,7 @@ class Held:
         return b"".join(message.get("body", b"") for message in self.messages)
 
     def replace(self, body: bytes) -> None:
-        """Put one message with `body` in place of all that came."""
+        """Put one message with `body` in place of all that came, and of what may still come of it."""
         self.messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     def replay(self, receive: Receive) -> Receive:
@@ -62,9 +62,53 @@ class Held:
         async def replayed() -> Message:
             for message in waiting:
                 return message
-            return await receive()
+            while True:
+                message = await receive()
+                if message["type"] != "http.request" or not self.too_large:
+                    return message
 
         return replayed
+
+
+class Watch:
+    """Sees a body pass by on its way to the app; keeps a copy of up to `limit` bytes, for tagging alone."""
+
+    __slots__ = ("_chunks", "_limit", "begun", "complete", "size")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._chunks: list[bytes] = []
+        self.size = 0
+        self.begun = self.complete = False
+
+    def over(self, receive: Receive, before: Callable[[], Awaitable[None]]) -> Receive:
+        """Return a receive that hands every message on; `before` is awaited while more of the body may come."""
+
+        async def watched() -> Message:
+            if not self.complete:
+                await before()
+            message = await receive()
+            if message["type"] == "http.request":
+                self._see(message)
+            return message
+
+        return watched
+
+    def _see(self, message: Message) -> None:
+        self.begun = True
+        self.complete = not message.get("more_body", False)
+        chunk = message.get("body", b"")
+        self.size += len(chunk)
+        if self.size <= self._limit:
+            self._chunks.append(chunk)
+        else:
+            self._chunks.clear()
+
+    def body(self) -> bytes:
+        """Return the copy. Raises UnreadableBody (``too-large``) where it would not be whole."""
+        if self.size > self._limit:
+            raise UnreadableBody("too-large")
+        return b"".join(self._chunks)
 
 
 class Read:

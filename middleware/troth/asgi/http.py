@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from troth._types import ASGIApp, HeaderList, Message, Receive, Scope, Send
 from troth.asgi import inbound, outbound
-from troth.asgi.bodies import Held
-from troth.asgi.denial import answer, policy_link, problem, refusal
+from troth.asgi.bodies import Held, Watch
+from troth.asgi.denial import answer, deny, policy_link, problem
 from troth.asgi.judging import Judging
 from troth.asgi.request import Head, body_kind
 from troth.errors import TrailError, UnreadableBody
@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 
 _NO_BODY: Final = frozenset((204, 205, 304))
 _UNREADABLE: Final = {"too-large": 413, "coding": 415, "malformed": 400}
+_FILES: Final = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 
 
 class HttpExchange:
     """Carries one exchange through its phases. Settings live on the guard; what is here belongs to one request."""
 
     __slots__ = (
-        "_app", "_buffer", "_closed", "_guard", "_head", "_headers", "_held_size", "_kind", "_line_due", "_receive",
-        "_scope", "_send", "_start", "_streams", "_watch", "consent_cookies", "jar", "judging",
+        "_app", "_buffer", "_closed", "_guard", "_guarded", "_head", "_headers", "_held_size", "_kind", "_line_due",
+        "_receive", "_scope", "_send", "_start", "_streams", "_watch", "consent_cookies", "jar", "judging",
     )  # fmt: skip
 
     def __init__(
@@ -50,7 +51,7 @@ class HttpExchange:
         self._buffer: list[Message] | None = None
         self._start: Message | None = None
         self._held_size = 0
-        self._closed = self._line_due = self._streams = False
+        self._closed = self._line_due = self._streams = self._guarded = False
         self._watch: Watch | None = None
         self.consent_cookies: list[bytes] = []
         """`Set-Cookie` values that a choice made through the API brings."""
@@ -67,14 +68,14 @@ class HttpExchange:
         judging.enter()
         late = judging.x.body_pending and inbound.reads_body(judging)
         if not late:
-            inbound.head_fields(judging, self._scope, self._headers)
+            inbound.head_fields(judging, self._scope, self.jar.headers)
         held = await self._request_body()
         if self._closed or held.gone:
             return
         if late:
-            inbound.head_fields(judging, self._scope, self._headers)
+            inbound.head_fields(judging, self._scope, self.jar.headers)
         await inbound.people_in_request(judging, self._scope)
-        if self._watch is None:
+        if self._watch is None or not judging.x.body_pending:
             self._request_complete()
         scope = self._scope
         if judging.settle_denial() is None:
@@ -87,17 +88,17 @@ class HttpExchange:
     async def _request_body(self) -> Held:
         """Hold the body where a rule reads it before the app may; else watch it pass, if it is to be tagged."""
         judging, held = self.judging, Held()
-        if not judging.x.body_pending or judging.settle_denial() is not None:
+        if not self._head.has_body or judging.settle_denial() is not None:
             return held
         limits = _limits(judging)
-        if self._must_hold():
+        if not judging.x.body_pending:
+            self._watch = Watch(0)
+        elif self._must_hold():
             await held.fill(self._receive, limits.hold_request)
             if not held.gone:
                 await self._read_request(held, limits)
-        elif self._head.length is not None and self._head.length <= limits.hold_request:
-            self._watch = Watch()
         else:
-            judging.inspect["request"] = "streamed"
+            self._watch = Watch(limits.hold_request)
         return held
 
     def _must_hold(self) -> bool:
@@ -126,13 +127,14 @@ class HttpExchange:
         judging.inspect["request"] = reason
         judging.x.request_unreadable = True
         judging.x.body_pending = False
-        route = judging.x.route
-        if route is not None and set(route.tags) & PROTECTED_TAGS:
+        if self._is_protected():
             held.replace(b"")
             self._headers = inbound.resized(self._headers, 0)
             return
-        judging.reasons += inbound.guards_of(judging, self._kind)
-        judging.denial = Denial(status=_UNREADABLE[reason], redirect=False, findings=())
+        guards = inbound.guards_of(judging, self._kind, Direction.REQUEST)
+        judging.reasons += guards
+        findings = tuple(reason[0] for reason in guards)
+        judging.denial = Denial(status=_UNREADABLE[reason], redirect=False, findings=findings)
         await self._deny(title=f"The request body cannot be read ({reason})")
 
     def _request_complete(self) -> None:
@@ -148,7 +150,7 @@ class HttpExchange:
         if held.messages:
             receive = held.replay(receive)
         elif self._watch is not None:
-            receive = self._watch.over(receive)
+            receive = self._watch.over(receive, self._let_go)
         try:
             await self._app(scope, receive, self.send)
         except BaseException:
@@ -165,9 +167,10 @@ class HttpExchange:
             await self._on_start(message)
         elif kind == "http.response.body":
             await self._on_body(message)
-        elif self._buffer is not None and kind in ("http.response.pathsend", "http.response.zerocopysend"):
-            await self._release()
-            await self._pass(message)
+        elif kind in _FILES:
+            if self._buffer is not None:
+                await self._release()
+            await self._onward(message)
         else:
             await self._pass(message)
 
@@ -177,9 +180,8 @@ class HttpExchange:
 
     async def _on_start(self, message: Message) -> None:
         judging = self.judging
-        if self._watch is not None:
-            watch, self._watch = self._watch, None
-            inbound.watched(judging, self._kind, watch.chunks, self._head, _limits(judging), complete=watch.complete)
+        if judging.x.body_pending:
+            self._read_watched()
             self._request_complete()
         judging.x.status = message["status"]
         judging.x.phase = Phase.RESPONSE_START
@@ -187,8 +189,18 @@ class HttpExchange:
         self._start = message
         if self._holds(message):
             self._buffer = []
+            self._streams = False
         else:
-            await self._decide()
+            await self._decide(None, [])
+
+    def _read_watched(self) -> None:
+        """Tag the body that the app has read by now; one that it goes on reading is tagged at the end."""
+        watch, judging = self._watch, self.judging
+        if watch is not None and watch.complete:
+            self._watch = None
+            inbound.watched(judging, self._kind, watch, self._head, _limits(judging))
+        elif watch is not None and watch.begun:
+            judging.inspect["request"] = "partial"
 
     def _holds(self, message: Message) -> bool:
         """Whether the body must be complete before its first byte goes out."""
@@ -199,7 +211,8 @@ class HttpExchange:
             return False
         if body_kind(outbound.content_type(message)) != "json":
             return False
-        if judging.head.reads_responses or judging.waits_restricting():
+        self._guarded = judging.head.reads_responses or judging.waits_restricting()
+        if self._guarded:
             return True
         tagged = judging.x.purpose != NONE or bool(judging.x.route and judging.x.route.fields)
         if tagged and self._streams:
@@ -208,26 +221,39 @@ class HttpExchange:
 
     async def _on_body(self, message: Message) -> None:
         if self._buffer is None:
-            if self._line_due and self._streams and not message.get("more_body", False):
-                self._outcome("complete")
-            await self._pass(message)
+            await self._onward(message)
             return
         self._buffer.append(message)
         self._held_size += len(message.get("body", b""))
         if not message.get("more_body", False) or self._held_size > _limits(self.judging).hold_response:
             await self._release()
 
-    async def _release(self) -> None:
-        await self._decide()
-        self._buffer = None
+    async def _onward(self, message: Message) -> None:
+        """Pass a part of a body that is not held; before the last part of a stream its line is closed."""
+        if self._streams and self._line_due and not self._closed and not message.get("more_body", False):
+            self._outcome("complete")
+        await self._pass(message)
 
-    async def _decide(self) -> None:
-        """Judge what is known of the response, write the line, send what is left of it."""
+    async def _let_go(self) -> None:
+        """The app waits for more of the request: what is held for tagging alone must not keep the client waiting."""
+        if self._buffer is not None and not self._guarded:
+            self.judging.inspect["response"] = "partial"
+            held, self._buffer = self._buffer, None
+            self._streams = True
+            await self._decide(None, held)
+
+    async def _release(self) -> None:
+        held, self._buffer = self._buffer or [], None
+        self._streams = bool(held) and held[-1].get("more_body", False)
+        await self._decide(held, held)
+
+    async def _decide(self, read: list[Message] | None, held: list[Message]) -> None:
+        """Judge what is known of the response, write the line, send what is left of it. `read`: the whole body."""
         judging, start = self.judging, self._start
         if start is None:
             return
         limit = _limits(judging).hold_response
-        outgoing = outbound.judge(judging, start, self._buffer, limit, self.jar, self.consent_cookies, self._scope)
+        outgoing = outbound.judge(judging, start, read, limit, self.jar, self.consent_cookies, self._scope)
         if judging.denial is not None:
             await self._deny(title="The response could not be read" if outgoing.unreadable else None)
             return
@@ -235,7 +261,7 @@ class HttpExchange:
             await self._unwritten()
             return
         await self._pass(outgoing.start)
-        for message in outgoing.body:
+        for message in held if read is None else outgoing.body:
             await self._pass(message)
 
     # endings ---------------------------------------------------------------------------------------------------
@@ -248,13 +274,12 @@ class HttpExchange:
         if not self._write_line(app_status=app_status):
             await self._unwritten()
             return
-        if title is not None:
-            await self._answer(*self._problem(denial.status, title))
-        else:
-            await self._answer(*refusal(denial, self._scope, self._headers))
+        if not self._closed:
+            self._closed = True
+            await deny(denial, self._scope, self.jar.headers, self._send, hook=judging.runtime.denied, title=title)
 
     def _problem(self, status: int, title: str) -> tuple[int, HeaderList, bytes]:
-        headers, body = problem(status, title=title, headers=self._headers, link=policy_link(self._scope))
+        headers, body = problem(status, title=title, headers=self.jar.headers, link=policy_link(self._scope))
         return status, headers, body
 
     async def _answer(self, status: int, headers: HeaderList, body: bytes) -> None:
@@ -281,13 +306,16 @@ class HttpExchange:
         try:
             judging.runtime.write_encoded(encode(members))
         except TrailError:
-            route = judging.x.route
-            return route is not None and bool(set(route.tags) & PROTECTED_TAGS)
+            return self._is_protected()
         return True
+
+    def _is_protected(self) -> bool:
+        route = self.judging.x.route
+        return route is not None and not PROTECTED_TAGS.isdisjoint(route.tags)
 
     def _members(self) -> dict[str, Any]:
         judging = self.judging
-        why = grouped(judging.reasons)
+        why = grouped(judging.all_reasons())
         members = released(judging.site, judging.x, why, judging.runtime.names, outbound.tag_entries(judging))
         if judging.inspect:
             members["inspect"] = judging.inspect
@@ -302,38 +330,40 @@ class HttpExchange:
         try:
             self.judging.runtime.write_encoded(encode(members))
         except TrailError:
-            self._closed = True
+            self._closed = not self._is_protected()
 
     async def _after_app(self, *, failed: bool) -> None:
-        """Release what is still held when the app is done; say that a stream was cut."""
-        if self._closed:
+        """Release what is still held when the app is done; tell how a stream ended, and what was read late."""
+        if not self._closed:
+            if self._buffer is not None and not failed:
+                await self._release()
+            elif self._start is None or self._buffer is not None:
+                self._tell_more("failed")
+            if self._line_due and self._streams and not self._closed:
+                self._outcome("aborted")
+        self._read_late()
+
+    def _read_late(self) -> None:
+        """Tag a body that the app went on reading after its answer had begun."""
+        watch, judging = self._watch, self.judging
+        told = judging.inspect.get("request") == "partial"
+        if watch is None or not self._kind or not watch.begun or (told and not watch.complete):
             return
-        if self._buffer is not None and not failed:
-            await self._release()
-        elif self._line_due and self._streams:
-            self._outcome("aborted")
+        judging.reasons.clear()
+        judging.tags.clear()
+        judging.inspect.clear()
+        inbound.watched(judging, self._kind, watch, self._head, _limits(judging))
+        self._tell_more("read late")
 
-
-class Watch:
-    """Sees a body pass by on its way to the app and keeps a copy, for tagging alone."""
-
-    __slots__ = ("chunks", "complete")
-
-    def __init__(self) -> None:
-        self.chunks: list[bytes] = []
-        self.complete = False
-
-    def over(self, receive: Receive) -> Receive:
-        """Return a receive that hands every message on and remembers what it brought."""
-
-        async def watched() -> Message:
-            message = await receive()
-            if message["type"] == "http.request":
-                self.chunks.append(message.get("body", b""))
-                self.complete = not message.get("more_body", False)
-            return message
-
-        return watched
+    def _tell_more(self, outcome: str) -> None:
+        """Write what no line has told, if that is something: the app gave no answer, or read on after it."""
+        if not outbound.line_due(self.judging):
+            return
+        members = self._members() | {"stage": "outcome", "outcome": outcome}
+        try:
+            self.judging.runtime.write_encoded(encode(members))
+        except TrailError:
+            self._closed = True
 
 
 def _limits(judging: Judging) -> Limits:

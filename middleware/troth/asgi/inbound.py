@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from troth._types import HeaderList, Scope
-from troth.asgi.bodies import Read, read_body
+from troth.asgi.bodies import Read, Watch, read_body
 from troth.asgi.denial import wants_html as wants_page
 from troth.asgi.judging import Judging, masks, takes_away
 from troth.asgi.request import Head, read
 from troth.errors import HookError, UnreadableBody
 from troth.filters import caching, query
 from troth.filters.cookies import Jar, value_of
-from troth.filters.headers import replaced, without
+from troth.filters.headers import readable_encodings, replaced, without
 from troth.filters.probes import Known, probe_cookie
 from troth.filters.splicing import Edit
 from troth.model.binding import Limits, Source
@@ -216,17 +216,17 @@ def report_fields(judging: Judging, fields: Iterable[tuple[Field, int, object]])
     return edits
 
 
-def watched(judging: Judging, kind: str, chunks: list[bytes], head: Head, limits: Limits, *, complete: bool) -> None:
+def watched(judging: Judging, kind: str, watch: Watch, head: Head, limits: Limits) -> None:
     """Tag a body that passed by. It was given to the app already: rules see it, nothing is taken out."""
     x = judging.x
     x.body_pending = False
-    if not complete:
-        judging.inspect["request"] = "not read by the app"
+    if not watch.complete:
+        judging.inspect["request"] = "partial"
         return
     tagging = judging.site.tagging(x.route)
     try:
         body = read_body(
-            kind, b"".join(chunks), head.content_type, head.encoding, limits.hold_request, tagging, x.now.date(),
+            kind, watch.body(), head.content_type, head.encoding, limits.hold_request, tagging, x.now.date(),
             judging.known, Direction.REQUEST,
         )  # fmt: skip
     except UnreadableBody as cause:
@@ -238,13 +238,13 @@ def watched(judging: Judging, kind: str, chunks: list[bytes], head: Head, limits
     report_fields(judging, body.fields)
 
 
-def guards_of(judging: Judging, kind: str) -> list[Reason]:
+def guards_of(judging: Judging, kind: str, direction: Direction) -> list[Reason]:
     """Return the rules that an unreadable body would have had to pass, each as the reason of the refusal."""
     residual = judging.head.residual
     carrier = Carrier(kind)
     found: dict[str, Reason] = {}
     for category in judging.site.engine.categories_on(judging.x.route):
-        verdict = residual.field(category, carrier, Direction.REQUEST)
+        verdict = residual.field(category, carrier, direction)
         for finding in verdict.findings:
             if not finding.dry and finding.action is not Action.ALERT:
                 found.setdefault(finding.rule, (_denying(finding), None))
@@ -266,10 +266,13 @@ def forwarded(judging: Judging, scope: Scope, jar: Jar, headers: HeaderList, *, 
     edits = judging.edits
     query_string = scope.get("query_string", b"")
     if edits:
-        changed = [pair for at, pair in enumerate(changed) if at not in edits.headers] if edits.headers else changed
+        gone = [jar.headers[at] for at in edits.headers]
+        changed = [pair for pair in changed if pair not in gone] if gone else changed
         query_string = query.remove_names(query_string, edits.query) if edits.query else query_string
     if validated and judging.head.varies and wants_page(headers):
         changed = caching.own_validators(changed, judging.head.consent_tag)
+    if judging.head.reads_responses and scope["type"] == "http":
+        changed = readable_encodings(changed)
     if changed is jar.headers and not edits:
         return _without_bypass(judging, scope)
     return _without_bypass(judging, {**scope, "headers": changed, "query_string": query_string})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Final
@@ -48,7 +48,7 @@ class Guard:
         runtime = self.runtime
         given = scope["headers"]
         headers = given if type(given) is list else list(given)
-        head = Head(headers)
+        head = Head(headers, scope)
         site = runtime.site_of(hostname(head.host)) if self._many else runtime.first
         found = site.routes.match(scope.get("method", "GET"), path)
         x = first_facts(runtime, site, scope, head, runtime.clock(), found)
@@ -73,8 +73,11 @@ class PolicyMiddleware:
     `policy` is a policy folder, or ``{host: folder}`` where one app serves several sites (an unknown host gets the
     first). `binding` (a file, or the same as a mapping) says how the app's routes map to the policy's words; without it
     rules about fields, records and a route's purpose run dry. `home` (else ``TROTH_HOME``, else ``./.troth``) holds
-    keys, ledger and trail. `mode="dry-run"` makes every rule dry. `denied="module:name"` answers denials in place of
-    the small page. `clock` gives aware UTC, for tests.
+    keys, ledger and trail. `mode="dry-run"` makes every rule dry. `clock` gives aware UTC, for tests.
+
+    `denied="module:name"` answers denials in place of the small page: a callable, async or not, that is given the scope
+    and a mapping of `status`, `rule` and `clauses`, and returns status, headers and body, or an ASGI app. It is not
+    asked for a redirect to https. Where it fails, or returns something else, the built-in page is sent.
 
     Raises ConfigurationError, with all diagnostics, where policy or home cannot be used: the app does not start.
     """
@@ -100,6 +103,8 @@ class PolicyMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
+        if isinstance(scope.get("headers"), Iterator):  # the app is to find them too
+            scope = {**scope, "headers": list(scope["headers"])}
         match scope["type"]:
             case "http":
                 await self._guard.http(self.app, scope, receive, send)

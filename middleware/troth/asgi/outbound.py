@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from troth._types import HeaderList, Message, Scope
 from troth.asgi.bodies import read_body
-from troth.asgi.inbound import report_fields
+from troth.asgi.inbound import guards_of, report_fields
 from troth.asgi.judging import Judging, takes_away
 from troth.consent.device import consent_digest
 from troth.engines.embedded.operators import header_value
@@ -48,7 +48,7 @@ def content_type(message: Message) -> bytes:
 def length_of(message: Message) -> int | None:
     """Return the declared length of a response body; None for a stream."""
     for name, value in message.get("headers", ()):
-        if (name == b"content-length" or name.lower() == b"content-length") and value.isdigit():
+        if (name == b"content-length" or name.lower() == b"content-length") and value.isdigit() and len(value) < 19:
             return int(value)
     return None
 
@@ -61,18 +61,18 @@ def judge(
     outgoing = Outgoing(start, buffer or [])
     headers: HeaderList = start["headers"] if isinstance(start.get("headers"), list) else list(start.get("headers", ()))
     x = judging.x
-    _note_headers(judging, headers)
+    noting = _Noting(judging, headers)
     body: bytes | None = None
     if buffer is not None:
         body = _held_body(judging, headers, buffer, limit, outgoing)
     x.response_pending = False
     x.phase = Phase.RESPONSE_BODY
-    judging.judge_exchange(final=True)
+    judging.close_exchange(noting)
     if outgoing.unreadable or judging.settle_denial() is not None:
         return outgoing
     changed = filter_cookies(judging, headers, jar, extra, scope)
     if content_type(start).partition(b";")[0].strip().lower() == b"text/html":
-        changed = _page(judging, changed)
+        changed = _page(judging, changed, noting)
     changed = _amended(judging, changed)
     if judging.depends:
         changed = caching.mark_etags(caching.made_private(caching.varied(changed)), judging.head.consent_tag)
@@ -80,22 +80,29 @@ def judge(
         return outgoing
     if body is not None:
         changed = pairs.decoded(changed, len(body))
-        outgoing.body = [{"type": "http.response.body", "body": body, "more_body": False}]
+        kind = "http.response.body" if buffer is None else buffer[-1]["type"]
+        outgoing.body = [{"type": kind, "body": body, "more_body": False}]
     if changed is not headers:
         outgoing.start = {**start, "headers": changed}
     return outgoing
 
 
-def _note_headers(judging: Judging, headers: HeaderList) -> None:
-    """Give the rules that still wait the response headers, by lower-case name."""
-    if not judging.open and not judging.site.reads_headers:
-        return
-    noted: dict[str, tuple[str, ...]] = {}
-    for name, value in headers:
-        key = name.decode("latin-1").lower()
-        if key != "set-cookie":
-            noted[key] = (*noted.get(key, ()), value.decode("latin-1"))
-    judging.x.headers = noted
+class _Noting:
+    """Gives rules the response headers, by lower-case name, once one asks for them."""
+
+    __slots__ = ("_headers", "_judging")
+
+    def __init__(self, judging: Judging, headers: HeaderList) -> None:
+        self._judging = judging
+        self._headers = headers
+
+    def __call__(self) -> None:
+        noted: dict[str, tuple[str, ...]] = {}
+        for name, value in self._headers:
+            key = name.decode("latin-1").lower()
+            if key != "set-cookie":
+                noted[key] = (*noted.get(key, ()), value.decode("latin-1"))
+        self._judging.x.headers = noted
 
 
 # body ------------------------------------------------------------------------------------------------------------
@@ -106,6 +113,9 @@ def _held_body(
 ) -> bytes | None:
     """Read a held body and report its fields. Returns it edited; None if it stays as it is."""
     x = judging.x
+    if not buffer:
+        _unreadable(judging, "not in the response", outgoing)
+        return None
     raw = buffer[0].get("body", b"") if len(buffer) == 1 else b"".join(message.get("body", b"") for message in buffer)
     tagging = judging.site.tagging(x.route)
     try:
@@ -133,7 +143,9 @@ def _unreadable(judging: Judging, reason: str, outgoing: Outgoing) -> None:
     judging.x.response_unreadable = True
     if judging.head.residual.guards(Carrier.JSON, Direction.RESPONSE):
         outgoing.unreadable = True
-        judging.denial = Denial(status=502, redirect=False, findings=())
+        guards = guards_of(judging, "json", Direction.RESPONSE)
+        judging.reasons += guards
+        judging.denial = Denial(status=502, redirect=False, findings=tuple(reason[0] for reason in guards))
 
 
 # cookies ---------------------------------------------------------------------------------------------------------
@@ -164,20 +176,26 @@ def filter_cookies(judging: Judging, headers: HeaderList, jar: Jar, extra: list[
 
 def _set_cookie(judging: Judging, value: bytes, jar: Jar, scope: Scope) -> bytes | None:
     """Return the header value as it may go out; None if it may not."""
-    raw = set_cookie.name_of(value)
-    entry = judging.head.outbound[raw]
+    entry = judging.head.outbound[set_cookie.name_of(value)]
     if entry.depends:
         judging.depends = True
-    if entry.silent and not judging.observed:
-        return value
-    if entry.drop:
-        judging.cookie(entry, _plain(entry) if judging.observed else None)
+    settled = not (entry.denies or judging.observed)
+    if settled and entry.drop:
+        judging.cookies_out.append(entry)
         return None
-    parsed = set_cookie.parse(value)
-    found = judging.cookie(entry, _facts(judging, entry, parsed, jar))
+    if settled and not entry.live and not (entry.reads_value and not _is_quiet(judging, value)):
+        if not entry.silent:
+            judging.cookies_out.append(entry)
+        return value
+    found = judging.cookie(entry, _facts(judging, entry, set_cookie.parse(value), jar))
     if takes_away(found):
         return None
     return _amend_cookie(judging, entry, value, found, scope)
+
+
+def _is_quiet(judging: Judging, value: bytes) -> bool:
+    """Whether the value of a `Set-Cookie` header holds nothing; where people are known, it is looked at anew."""
+    return not judging.known and judging.site.values.quiet(value.partition(b";")[0])
 
 
 def _plain(entry: CookieEntry) -> Cookie:
@@ -248,11 +266,11 @@ def expiries(judging: Judging, jar: Jar, scope: Scope) -> list[bytes]:
     values: list[bytes] = []
     for raw in dict.fromkeys(name for name, _ in jar.pieces):
         entry = judging.head.inbound[raw]
-        if not entry.drop or not entry.declared or not entry.refused or raw == _NEVER_EXPIRED:
-            continue
-        judging.depends = True
-        values.append(set_cookie.expire(raw, secure=secure))
-        values += [set_cookie.expire(raw, domain=domain, secure=secure) for domain in entry.domains]
+        if entry.drop and raw != _NEVER_EXPIRED:
+            values += entry.expiries[secure]
+    if not values:
+        return []
+    judging.depends = True
     taken, _ = set_cookie.within_budget(values)
     return taken
 
@@ -260,10 +278,11 @@ def expiries(judging: Judging, jar: Jar, scope: Scope) -> list[bytes]:
 # headers ---------------------------------------------------------------------------------------------------------
 
 
-def _page(judging: Judging, headers: HeaderList) -> HeaderList:
+def _page(judging: Judging, headers: HeaderList, noting: _Noting) -> HeaderList:
     """Judge an HTML page by its head; hold back third parties by a policy beside the app's own."""
     judging.x.page = Page(shows=PENDING)
-    judging.judge_page()
+    names = frozenset([name if name.islower() else name.lower() for name, _ in headers])
+    judging.close_page(names, noting)
     policy, depends = judging.head.content_policy(judging.x)
     judging.depends = judging.depends or depends
     return headers if policy is None else pairs.appended_csp(headers, policy)
@@ -271,7 +290,10 @@ def _page(judging: Judging, headers: HeaderList) -> HeaderList:
 
 def _amended(judging: Judging, headers: HeaderList) -> HeaderList:
     """Carry out the header duties whose rules amend."""
-    for finding, _ in judging.reasons:
+    if judging.duties:
+        headers = [*headers, *((duty.name, duty.value) for duty in judging.duties)]
+    closing = judging.closing.findings if judging.closing is not None else ()
+    for finding in (*closing, *(finding for finding, _, _ in judging.reasons)):
         if finding.action is not Action.AMEND or finding.dry or finding.thing not in (Thing.EXCHANGE, Thing.PAGE):
             continue
         for duty in judging.site.headers[finding.rule]:
@@ -286,9 +308,16 @@ def _amended(judging: Judging, headers: HeaderList) -> HeaderList:
 
 
 def line_due(judging: Judging) -> bool:
-    """Whether the exchange has to be told: something was seen, edited, denied, alerted, or evidence was asked for."""
+    """Whether the exchange has to be told: something was seen, edited, denied, alerted, or evidence was asked for.
+
+    What was to be looked at and was not read whole is told as well: nothing is known of what it held.
+    """
     return bool(
-        judging.reasons or judging.tags or judging.changed or (judging.x.route is not None and judging.x.route.data)
+        judging.reasons
+        or judging.tags
+        or judging.inspect
+        or judging.changed
+        or (judging.x.route is not None and judging.x.route.data)
     )
 
 

@@ -20,6 +20,9 @@ from troth.runtime.site import Site
 _CONSENT: Final = COOKIE_NAME.encode()
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 _NO_SIGNALS: Final[frozenset[str]] = frozenset()
+_LONGEST_LENGTH: Final = 19
+_UNANNOUNCED: Final = frozenset(("2", "3"))
+"""Versions of HTTP in which a body needs no header that announces it."""
 _SECURE: Final = frozenset({"https", "wss"})
 JSON, FORM, MULTIPART, OTHER = "json", "form", "multipart", ""
 _NOTHING_ASKED: Final[frozenset[str]] = frozenset()
@@ -30,21 +33,23 @@ class Head:
 
     __slots__ = ("content_type", "encoding", "host", "length", "signals", "streams", "validators")
 
-    def __init__(self, headers: HeaderList) -> None:
+    def __init__(self, headers: HeaderList, scope: Scope) -> None:
         self.host = self.content_type = self.encoding = b""
         self.length: int | None = None
-        self.streams = self.validators = False
+        self.validators = False
+        self.streams = str(scope.get("http_version", "1.1"))[:1] in _UNANNOUNCED
         signals: frozenset[str] = _NO_SIGNALS
+        streams = False
         for name, value in headers:
             if name == b"host":
                 self.host = self.host or value
             elif name == b"content-type":
                 self.content_type = value
             elif name == b"content-length":
-                self.length = int(value) if value.isdigit() else None
-                self.streams = self.length is None
+                self.length = int(value) if value.isdigit() and len(value) < _LONGEST_LENGTH else None
+                self.streams = streams or self.length is None
             elif name == b"transfer-encoding":
-                self.streams = True
+                self.streams = streams = True
             elif name == b"content-encoding":
                 self.encoding = value
             elif name == b"sec-gpc":
