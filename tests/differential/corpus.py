@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.golden import corpus as golden
 from troth.model.binding import NO_BINDING, Binding
 from troth.model.policy import Policy
-from troth.rules import load_binding, load_policy
+from troth.rules import load_binding, load_inline, load_policy
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,9 +28,19 @@ def grounds() -> Iterator[Ground]:
     for path in golden.files():
         one = golden.load(path)
         yield Ground(path.stem, one.policy, one.binding)
+    yield words()
     toontrack = whole("toontrack", ROOT / "example_app" / "binding.yaml")
     if toontrack is not None:
         yield toontrack
+
+
+def words() -> Ground:
+    """Load the policy that uses each word in each place."""
+    path = Path(__file__).with_name("words.yaml")
+    inline = load_inline(path.read_text("utf-8"), name=path.name)
+    assert inline.policy is not None, inline.diagnostics
+    assert inline.binding is not None
+    return Ground("words", inline.policy, inline.binding)
 
 
 def whole(slug: str, binding: Path) -> Ground | None:

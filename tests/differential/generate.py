@@ -43,6 +43,7 @@ _REQUEST = (Carrier.QUERY, Carrier.PATH, Carrier.HEADER, Carrier.FORM, Carrier.J
 _RESPONSE = (Carrier.JSON, Carrier.JSON, Carrier.HEADER, Carrier.HTML)
 _STATUSES = (200, 200, 200, 200, 201, 204, 302, 401, 403, 404, 451, 500)
 _OWN_ROUTES = ("policy", "consent", "refuse", "withdraw")
+_CLOCK = (timedelta(0),) * 6 + (timedelta(seconds=1), timedelta(days=-1), timedelta(days=40))
 _PEOPLE = ("p0", "p1", "p2")
 
 
@@ -78,7 +79,7 @@ class Generator:
     def exchange(self, aim: Target) -> Exchange:
         pools = self.pools
         route = self.one(aim.routes) if self.chance(0.85) else self.one(pools.routes)
-        x = Exchange(now=NOW, response_pending=False)
+        x = Exchange(now=NOW + self.one(_CLOCK), response_pending=False)
         x.method = "POST" if (route is None and self.chance(0.3)) or (route and route.method != "GET") else "GET"
         x.route, x.host, x.https = route, self.one(pools.own), self.chance(0.85)
         x.purpose = self._purpose(route)

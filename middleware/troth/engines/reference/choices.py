@@ -272,18 +272,22 @@ def _signals(view: View, choices: tuple[Choice, ...], question: Question) -> boo
 
 
 def state_value(view: View, asked: StateIs) -> Value:
-    """Return whether the subject is in a state."""
+    """Return whether the subject is in a state; one that is held for all holds for every value, named or not."""
+    if view.varies:
+        return truth.OPEN
+    held = _held(view, asked.name)
+    if isinstance(held, Value):
+        return held
     found = [_values(view, name, value) for name, value in asked.params if value != ANY]
     for missing, value in ((NOT_DECLARED, truth.FALSE), (NOTHING, truth.ABSENT)):
         if missing in found:
-            return value
-    if view.varies:
-        return truth.OPEN
+            return truth.TRUE if () in held else value
     lists = [one for one in found if not isinstance(one, Nothing)]
-    return truth.any_of(_in_state(view, asked.name, wanted) for wanted in product(*lists))
+    return truth.known(any(not params or _fits(params, one) for one in product(*lists) for params in held))
 
 
-def _in_state(view: View, name: str, wanted: Wanted) -> Value:
+def _held(view: View, name: str) -> list[Params] | Value:
+    """Return the parameters under which the subject is in a state, or why that cannot be said."""
     person = subject(view)
     if person is Missing.UNREADABLE:
         return truth.UNREADABLE
@@ -291,10 +295,10 @@ def _in_state(view: View, name: str, wanted: Wanted) -> Value:
         return truth.ABSENT
     if isinstance(person.states, Missing):
         return truth.UNREADABLE
-    held = [params for state, params in person.states if state == name]
-    return truth.known(any(not params or _fits(params, wanted) for params in held))
+    return [params for state, params in person.states if state == name]
 
 
 def in_state(view: View, name: str) -> Value:
     """Return whether the subject is in a state, whatever its parameters."""
-    return _in_state(view, name, ())
+    held = _held(view, name)
+    return held if isinstance(held, Value) else truth.known(bool(held))
