@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from troth._types import ASGIApp, HeaderList, Message, Receive, Scope, Send
-from troth.asgi import inbound, outbound
+from troth.asgi import inbound, outbound, telling
 from troth.asgi.bodies import Held, Watch
 from troth.asgi.denial import answer, deny, policy_link, problem
 from troth.asgi.judging import Judging
@@ -16,7 +16,7 @@ from troth.model.binding import Limits
 from troth.model.facts import Direction
 from troth.model.findings import Denial
 from troth.model.words import NONE, PROTECTED_TAGS, Carrier, Phase
-from troth.runtime.line import encode, grouped, released
+from troth.runtime.line import encode
 
 if TYPE_CHECKING:
     from troth.asgi.middleware import Guard
@@ -297,14 +297,14 @@ class HttpExchange:
         judging = self.judging
         if self._guard.observer is not None:
             judging.observe(self._guard.observer)
-        self._line_due = outbound.line_due(judging)
+        self._line_due = telling.line_due(judging)
         if not self._line_due:
             return True
-        members = self._members()
+        line = telling.line(judging)
         if app_status is not None:
-            members["app_status"] = app_status
+            line += b',"app_status":%d' % app_status
         try:
-            judging.runtime.write_encoded(encode(members))
+            judging.runtime.write_encoded(line)
         except TrailError:
             return self._is_protected()
         return True
@@ -312,15 +312,6 @@ class HttpExchange:
     def _is_protected(self) -> bool:
         route = self.judging.x.route
         return route is not None and not PROTECTED_TAGS.isdisjoint(route.tags)
-
-    def _members(self) -> dict[str, Any]:
-        judging = self.judging
-        why = grouped(judging.all_reasons())
-        members = released(judging.site, judging.x, why, judging.runtime.names, outbound.tag_entries(judging))
-        if judging.inspect:
-            members["inspect"] = judging.inspect
-        outbound.consent_entry(judging, members)
-        return members
 
     def _outcome(self, how: str) -> None:
         """Say how a stream that had a line ended."""
@@ -349,17 +340,15 @@ class HttpExchange:
         told = judging.inspect.get("request") == "partial"
         if watch is None or not self._kind or not watch.begun or (told and not watch.complete):
             return
-        judging.reasons.clear()
-        judging.tags.clear()
-        judging.inspect.clear()
+        judging.forget()
         inbound.watched(judging, self._kind, watch, self._head, _limits(judging))
         self._tell_more("read late")
 
     def _tell_more(self, outcome: str) -> None:
         """Write what no line has told, if that is something: the app gave no answer, or read on after it."""
-        if not outbound.line_due(self.judging):
+        if not telling.line_due(self.judging):
             return
-        members = self._members() | {"stage": "outcome", "outcome": outcome}
+        members = telling.members(self.judging) | {"stage": "outcome", "outcome": outcome}
         try:
             self.judging.runtime.write_encoded(encode(members))
         except TrailError:

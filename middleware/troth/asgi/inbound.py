@@ -121,10 +121,11 @@ def head_fields(judging: Judging, scope: Scope, headers: HeaderList) -> None:
         for category in tagging.names.of(name):
             _report(judging, Carrier.PATH, name, category, None)
             _age_of(judging, tagging, name, category, value)
-    for at, (header, _) in enumerate(headers):
-        categories = tagging.header(header)
-        if categories and header not in _NEVER_FIELDS:
-            for category in categories:
+    table = tagging.headers
+    for at in [at for at, pair in enumerate(headers) if table[pair[0]]]:
+        header = headers[at][0]
+        if header not in _NEVER_FIELDS:
+            for category in table[header]:
                 _report(judging, Carrier.HEADER, header.decode("latin-1"), category, ("header", at))
 
 
@@ -150,7 +151,7 @@ def _report(judging: Judging, carrier: Carrier, name: str, category: str, place:
     if not (takes_away(found) or masks(found)):
         return
     if place is None:
-        judging.reasons += [(_denying(finding), category) for finding in found if not finding.dry]
+        judging.found([_denying(finding) for finding in found if not finding.dry], category)
     elif place[0] == "query":
         judging.edits.query.add(place[1])
     else:
@@ -247,12 +248,12 @@ def guards_of(judging: Judging, kind: str, direction: Direction) -> list[Reason]
         verdict = residual.field(category, carrier, direction)
         for finding in verdict.findings:
             if not finding.dry and finding.action is not Action.ALERT:
-                found.setdefault(finding.rule, (_denying(finding), None))
+                found.setdefault(finding.rule, (_denying(finding), None, None))
         for rule in verdict.live:
             if rule.restricts:
                 planned = rule.planned.rule
                 denying = Finding(planned.id, Thing.FIELD, None, Action.DENY, False, None, planned.clauses)
-                found.setdefault(planned.id, (denying, None))
+                found.setdefault(planned.id, (denying, None, None))
     return list(found.values())
 
 
@@ -299,33 +300,28 @@ def _without_bypass(judging: Judging, scope: Scope) -> Scope:
 
 def _cookies(judging: Judging, jar: Jar) -> HeaderList:
     """Judge the inbound cookies; returns the headers without those that are withheld."""
-    table = judging.head.inbound
-    gone: set[bytes] = set()
-    gone_pieces: set[tuple[bytes, bytes]] = set()
-    observed = judging.observed
-    for raw, piece in jar.pieces:
-        entry = table[raw]
-        if entry.silent and not observed:
-            continue
-        if entry.drop or not entry.verdict.live:
-            judging.cookie(
-                entry, Cookie(name=entry.name, direction=Direction.REQUEST, row=entry.row) if observed else None
-            )
-            if entry.drop:
-                gone.add(raw)
-            continue
+    table, known = judging.head.inbound, judging.site.values
+    gone: list[tuple[bytes, bytes]] = []
+    for cookie in jar.pieces:
+        entry = table[cookie[0]]
+        if entry.drop and not entry.denies and not judging.observed:
+            judging.cookies_in.append(entry)
+            gone.append(cookie)
+        elif entry.live or entry.denies or judging.observed or (entry.reads_value and not known.quiet(cookie[1])):
+            if _looked_at(judging, entry, cookie[1]):
+                gone.append(cookie)
+        elif not entry.silent:
+            judging.cookies_in.append(entry)
+    return jar.dropping(gone) if gone else jar.headers
+
+
+def _looked_at(judging: Judging, entry: CookieEntry, piece: bytes) -> bool:
+    """Judge one cookie by its value and everything else; whether it goes."""
+    data = frozenset[str]()
+    if entry.reads_value and (judging.known or not judging.site.values.quiet(piece)):
         data = probe_cookie(judging.site.cookie_probes, value_of(piece), judging.known)
-        cookie = Cookie(name=entry.name, direction=Direction.REQUEST, row=entry.row, data=data)
-        if takes_away(judging.cookie(entry, cookie)):
-            gone_pieces.add((raw, piece))
-    if not gone and not gone_pieces:
-        return jar.headers
-    kept, _ = jar.without_pieces(lambda name, piece: name in gone or (name, piece) in gone_pieces)
-    return kept
-
-
-def _plain(entry: CookieEntry) -> Cookie:
-    return Cookie(name=entry.name, direction=Direction.REQUEST, row=entry.row)
+    cookie = Cookie(name=entry.name, direction=Direction.REQUEST, row=entry.row, data=data)
+    return takes_away(judging.cookie(entry, cookie))
 
 
 def resized(headers: HeaderList, length: int) -> HeaderList:

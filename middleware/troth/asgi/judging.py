@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from troth.consent.device import ConsentReading
-from troth.engines.embedded import CompiledRule
+from troth.engines.embedded import CompiledRule, Verdict
 from troth.engines.embedded.views import CookieView, ExchangeView, FieldView, PageView, View
 from troth.filters.probes import NOBODY, Known
 from troth.model.facts import Cookie, Direction, Exchange, Field
 from troth.model.findings import Denial, Finding
-from troth.model.words import UNDECLARED, Action, Carrier, Phase, Thing
-from troth.runtime.heads import CookieEntry, Head, head_of
+from troth.model.words import RESTRICTING, UNDECLARED, Action, Carrier, Phase, Thing
+from troth.runtime.heads import CookieEntry, Head, HeaderDuty, PageVerdict, head_of
 from troth.runtime.line import Reason
 from troth.runtime.runtime import Runtime
 from troth.runtime.site import Site
@@ -36,11 +36,16 @@ class Edits:
 
 
 class Judging:
-    """Facts, findings and open rules of one exchange. Filters report things here and are told what to do."""
+    """Facts, findings and open rules of one exchange. Filters report things here and are told what to do.
+
+    What a head has settled for everybody is not copied into `reasons`: cookies stand in `cookies_in` and `cookies_out`
+    as entries of the head's tables, header duties in `duties`, the rest in `closing`.
+    """
 
     __slots__ = (
-        "changed", "consent", "denial", "depends", "edits", "head", "inspect", "known", "observed", "open", "params",
-        "reasons", "runtime", "site", "tags", "x",
+        "_may_deny", "changed", "closing", "consent", "cookies_in", "cookies_out", "denial", "depends", "duties",
+        "edits", "fields", "head", "inspect", "known", "observed", "open", "page", "params", "reasons", "runtime",
+        "seen", "site", "tags", "x",
     )  # fmt: skip
 
     def __init__(self, runtime: Runtime, site: Site, x: Exchange, params: Mapping[str, str], *, observed: bool) -> None:
@@ -49,7 +54,14 @@ class Judging:
         self.x = x
         self.params = params
         self.reasons: list[Reason] = []
+        self.cookies_in: list[CookieEntry] = []
+        self.cookies_out: list[CookieEntry] = []
+        self.duties: tuple[HeaderDuty, ...] = ()
+        self.closing: Verdict | None = None
+        self.page: PageVerdict | None = None
         self.denial: Denial | None = None
+        self.fields: list[Field] = []
+        self.seen: set[tuple[str, Carrier, Direction]] = set()
         self.tags: dict[tuple[str, str, str], int] = {}
         self.inspect: dict[str, str] = {}
         self.known: Known = NOBODY
@@ -62,6 +74,7 @@ class Judging:
         """A consent was recorded in this exchange."""
         self.observed = observed
         """Somebody watches: every thing is noted, also those about which nothing was found."""
+        self._may_deny = False
 
     def enter(self) -> None:
         """Take the residual of the head: what it settles about the exchange, and what stays open."""
@@ -69,7 +82,7 @@ class Judging:
         verdict = self.head.residual.exchange
         self.open = list(verdict.live)
         if verdict.findings:
-            self._found(verdict.findings, None)
+            self.found(verdict.findings, None)
 
     def again(self) -> None:
         """Look the residual up again after head facts changed; open rules stay open."""
@@ -79,11 +92,14 @@ class Judging:
 
     def judge_exchange(self, *, final: bool) -> None:
         """Judge the rules on the exchange that still wait for facts."""
-        if not self.open:
-            return
+        if self.open:
+            self.open = self._judge(self.open, final=final)
+
+    def _judge(self, rules: Iterable[CompiledRule], *, final: bool) -> list[CompiledRule]:
+        self.x.fields = tuple(self.fields)
         view = ExchangeView(self.site.engine.tables, self.x)
         waiting = []
-        for rule in self.open:
+        for rule in rules:
             settled, outcome = rule.judge(view, final=final)
             if not settled:
                 waiting.append(rule)
@@ -92,15 +108,34 @@ class Judging:
                 if reported is None and not final:
                     waiting.append(rule)
                 else:
-                    self._found(reported or (), None)
-        self.open = waiting
+                    self.found(reported or (), None)
+        return waiting
 
-    def judge_page(self) -> None:
-        """Judge the rules on the page, once its head is known."""
-        rules = self.site.engine.rules[Thing.PAGE]
+    def close_exchange(self, note_headers: Callable[[], None]) -> None:
+        """Judge what is left of the exchange when its bodies are read: by memory where the head allows it."""
+        rules: Iterable[CompiledRule] = self.open
+        if not rules:
+            return
+        if self.head.quiet and not self.x.records and not self.x.response_unreadable:
+            self.closing = self.head.closing(self.x.status or 0, frozenset(self.seen))
+            self._note(self.closing.findings)
+            rules = self.closing.live
+        self.open = []
         if rules:
+            note_headers()
+            self._judge(rules, final=True)
+
+    def close_page(self, names: frozenset[bytes], note_headers: Callable[[], None]) -> None:
+        """Judge the rules on the page: header duties by the `names` sent, others by everything."""
+        self.page = page = self.head.page()
+        self._note(page.findings)
+        unmet = tuple(duty for duty in page.duties if duty.name not in names)
+        live = [*page.live, *(duty.rule for duty in page.duties if duty.name in names)]
+        self.duties = unmet
+        if live:
+            note_headers()
             view = PageView(self.site.engine.tables, self.x, self.x.page)
-            self._found(self.site.engine.settle(rules, view), None)
+            self.found(self.site.engine.settle(live, view), None)
 
     def waits_restricting(self) -> bool:
         """Whether a rule that may deny still waits for facts."""
@@ -108,27 +143,24 @@ class Judging:
 
     # cookies
 
-    def cookie(self, entry: CookieEntry, cookie: Cookie | None) -> tuple[Finding, ...]:
-        """Report one cookie; returns what was found. `cookie` has the facts that live rules read."""
-        found = entry.verdict.findings
-        if cookie is not None and entry.verdict.live:
-            view = CookieView(self.site.engine.tables, self.x, cookie)
-            found = (*found, *self.site.engine.settle(entry.verdict.live, view))
+    def cookie(self, entry: CookieEntry, cookie: Cookie) -> tuple[Finding, ...]:
+        """Judge one cookie by all its facts; returns what was found."""
+        view = CookieView(self.site.engine.tables, self.x, cookie)
+        found = (*entry.verdict.findings, *self.site.engine.settle(entry.verdict.live, view))
         if self.observed:
-            direction = cookie.direction if cookie else Direction.REQUEST
-            kept = cookie or Cookie(name=entry.name, direction=direction, row=entry.row)
             found = self._numbered(found, len(self.x.cookies))
-            self.x.cookies = (*self.x.cookies, kept)
+            self.x.cookies = (*self.x.cookies, cookie)
         if found:
-            self._found(found, entry.name if entry.declared else None)
+            self.found(found, entry.name if entry.declared else None, cookie.direction)
         return found
 
     # fields
 
     def field(self, field: Field, n: int = 1) -> tuple[Finding, ...]:
         """Report a field (all that stand at one place); returns what was found."""
-        index = len(self.x.fields)
-        self.x.fields = (*self.x.fields, field)
+        index = len(self.fields)
+        self.fields.append(field)
+        self.seen.add((field.category, field.carrier, field.direction))
         verdict = self.head.residual.field(field.category, field.carrier, field.direction)
         found = verdict.findings
         if verdict.live:
@@ -139,7 +171,7 @@ class Judging:
             self.tags[key] = self.tags.get(key, 0) + n
         if found:
             found = self._numbered(found, index)
-            self._found(found, field.category if field.category != UNDECLARED else None)
+            self.found(found, field.category if field.category != UNDECLARED else None)
         return found
 
     # outcome
@@ -147,20 +179,56 @@ class Judging:
     def _numbered(self, found: Iterable[Finding], item: int) -> tuple[Finding, ...]:
         return tuple(replace(finding, item=item) for finding in found)
 
-    def _found(self, found: Iterable[Finding], name: str | None) -> None:
-        for finding in found:
-            self.reasons.append((finding, name))
+    def found(self, found: Iterable[Finding], name: str | None, direction: Direction | None = None) -> None:
+        """Keep findings as reasons of this exchange, under the declared `name` of what they are about."""
+        found = tuple(found)
+        self._note(found)
+        self.reasons += [(finding, name, direction) for finding in found]
+
+    def _note(self, found: Iterable[Finding]) -> None:
+        self._may_deny = self._may_deny or any(_can_deny(finding) for finding in found)
 
     def settle_denial(self) -> Denial | None:
         """Return the denial that follows from what was found so far."""
-        if self.denial is None and self.reasons:
-            self.denial = self.site.engine.denial([finding for finding, _ in self.reasons], self.x)
+        if self.denial is None and self._may_deny:
+            self.denial = self.site.engine.denial([finding for finding, _, _ in self.all_reasons()], self.x)
         return self.denial
+
+    def anything(self) -> bool:
+        """Whether anything was found at all."""
+        closing = self.closing is not None and self.closing.findings
+        page = self.page is not None and self.page.findings
+        return bool(self.reasons or self.cookies_in or self.cookies_out or self.duties or closing or page)
+
+    def all_reasons(self) -> list[Reason]:
+        """Return every finding with its name and direction, those that the head settled included."""
+        reasons: list[Reason] = []
+        for entries, direction in ((self.cookies_in, Direction.REQUEST), (self.cookies_out, Direction.RESPONSE)):
+            for entry in entries:
+                name = entry.name if entry.declared else None
+                reasons += [(finding, name, direction) for finding in entry.findings]
+        for verdict in (self.closing, self.page):
+            reasons += [(finding, None, None) for finding in verdict.findings] if verdict is not None else []
+        return [*reasons, *((duty.finding, None, None) for duty in self.duties), *self.reasons]
+
+    def forget(self) -> None:
+        """Forget what was told: a further line of the same exchange tells only what is new."""
+        self.reasons, self.cookies_in, self.cookies_out = [], [], []
+        self.closing, self.page, self.duties = None, None, ()
+        self.tags, self.inspect = {}, {}
 
     def observe(self, observer: Observer) -> None:
         """Hand the judged exchange to an observer."""
         self.x.phase = Phase.END
-        observer(self.x, tuple(finding for finding, _ in self.reasons), self.denial)
+        self.x.fields = tuple(self.fields)
+        observer(self.x, tuple(finding for finding, _, _ in self.all_reasons()), self.denial)
+
+
+def _can_deny(finding: Finding) -> bool:
+    """Whether a finding may refuse the whole exchange; the engine says whether it does."""
+    if finding.dry or finding.action not in RESTRICTING:
+        return False
+    return finding.action is Action.DENY or finding.thing in (Thing.EXCHANGE, Thing.RECORD)
 
 
 def takes_away(found: Iterable[Finding]) -> bool:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from troth._types import HeaderList, Message, Scope
 from troth.asgi.bodies import read_body
 from troth.asgi.inbound import guards_of, report_fields
 from troth.asgi.judging import Judging, takes_away
-from troth.consent.device import consent_digest
 from troth.engines.embedded.operators import header_value
 from troth.engines.embedded.views import CookieView, ExchangeView
 from troth.errors import UnreadableBody
@@ -19,7 +18,7 @@ from troth.filters import headers as pairs
 from troth.filters.cookies import Jar
 from troth.filters.probes import probe_cookie
 from troth.filters.set_cookie import SetCookie, Wanted
-from troth.model.facts import PENDING, Actor, Cookie, Direction, Page
+from troth.model.facts import PENDING, Cookie, Direction, Page
 from troth.model.findings import Denial, Finding
 from troth.model.period import Period
 from troth.model.words import Action, Carrier, Phase, Thing
@@ -302,46 +301,3 @@ def _amended(judging: Judging, headers: HeaderList) -> HeaderList:
             if value is not None:
                 headers = pairs.ensured(headers, duty.name.encode(), value.encode())
     return headers
-
-
-# the line --------------------------------------------------------------------------------------------------------
-
-
-def line_due(judging: Judging) -> bool:
-    """Whether the exchange has to be told: something was seen, edited, denied, alerted, or evidence was asked for.
-
-    What was to be looked at and was not read whole is told as well: nothing is known of what it held.
-    """
-    return bool(
-        judging.reasons
-        or judging.tags
-        or judging.inspect
-        or judging.changed
-        or (judging.x.route is not None and judging.x.route.data)
-    )
-
-
-def tag_entries(judging: Judging) -> list[dict[str, Any]]:
-    """Return the data that were seen: category, place, number of values, by what they were known."""
-    entries = [
-        {"cat": category, "loc": carrier, "path": path, "n": n}
-        for (category, carrier, path), n in sorted(judging.tags.items())
-    ]
-    if judging.x.route is not None:
-        entries += [{"cat": category, "loc": "response", "by": "route"} for category in judging.x.route.data]
-    return entries
-
-
-def consent_entry(judging: Judging, members: dict[str, Any]) -> None:
-    """Add what the device chose. Of one that refused or signals no id; of a known child nothing."""
-    reading = judging.consent
-    if "pd" not in members and "purpose" not in members and judging.x.ages:
-        return
-    if judging.x.signals:
-        members["signals"] = sorted(judging.x.signals)
-    if reading is None or reading.device is None:
-        return
-    if reading.outcome.value != "valid":
-        members["consent_cookie"] = reading.outcome.value
-    if reading.device.id is not None and not judging.head.refuses and not isinstance(judging.x.actor, Actor):
-        members["consent"] = consent_digest(reading.device.id).hex()

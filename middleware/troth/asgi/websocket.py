@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from troth._types import ASGIApp, Message, Receive, Scope, Send
-from troth.asgi import inbound, outbound
+from troth.asgi import inbound, outbound, telling
 from troth.asgi.denial import denial_page
 from troth.asgi.request import JSON, body_kind
 from troth.errors import TrailError
@@ -127,13 +127,12 @@ class WebSocketExchange:
     def _tell(self) -> bool:
         """Write the line of what was found since the last one; False where it is due and cannot be written."""
         judging = self.judging
-        if not outbound.line_due(judging):
+        if not telling.line_due(judging):
             return True
         if judging.denial is not None:
             judging.x.status = judging.denial.status
         members = self._members()
-        judging.reasons.clear()
-        judging.tags.clear()
+        judging.forget()
         judging.inspect.clear()
         try:
             judging.runtime.write_encoded(encode(members))
@@ -145,9 +144,9 @@ class WebSocketExchange:
     def _members(self) -> dict[str, Any]:
         judging = self.judging
         why = grouped(judging.all_reasons())
-        members = released(judging.site, judging.x, why, judging.runtime.names, outbound.tag_entries(judging))
+        members = released(judging.site, judging.x, why, judging.runtime.names, telling.tag_entries(judging))
         members["kind"] = "websocket"
         if judging.inspect:
             members["inspect"] = judging.inspect
-        outbound.consent_entry(judging, members)
+        telling.consent_entry(judging, members)
         return members

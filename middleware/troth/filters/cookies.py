@@ -6,7 +6,7 @@ is what stands between two semicolons, white space around it cut off; quotes mea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from troth._types import HeaderList
@@ -82,6 +82,11 @@ class Jar:
             return self.headers, []
         dropped = [piece[0] for piece in self.pieces if piece in gone]
         return self._rebuilt(lambda piece: piece not in gone), dropped
+
+    def dropping(self, gone: Iterable[Piece]) -> HeaderList:
+        """Return the headers without these pieces; the very same list object if there are none."""
+        lost = frozenset(gone)
+        return self._rebuilt(lambda piece: piece not in lost) if lost else self.headers
 
     def _rebuilt(self, keep: Callable[[Piece], bool]) -> HeaderList:
         headers: HeaderList = list(self.headers)

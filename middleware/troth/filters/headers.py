@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from troth._types import HeaderList
@@ -111,9 +112,16 @@ def readable_encodings(headers: HeaderList) -> HeaderList:
     found = values(headers, b"accept-encoding")
     if not found:
         return headers
-    asked = [part.strip() for value in found for part in value.split(b",") if part.strip()]
+    kept = _readable(found[0] if len(found) == 1 else b", ".join(found))
+    return headers if kept is None else replaced(headers, b"accept-encoding", kept)
+
+
+@lru_cache(maxsize=256)
+def _readable(value: bytes) -> bytes | None:
+    """Return what is left of an `Accept-Encoding` value; None if all of it can be read. Browsers send few of them."""
+    asked = [part.strip() for part in value.split(b",") if part.strip()]
     kept = [part for part in asked if _is_readable(part)]
-    return headers if kept == asked else replaced(headers, b"accept-encoding", b", ".join(kept) or b"identity")
+    return None if kept == asked else b", ".join(kept) or b"identity"
 
 
 def _is_readable(part: bytes) -> bool:

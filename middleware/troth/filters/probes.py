@@ -98,6 +98,11 @@ class Probes:
     def __bool__(self) -> bool:
         return bool(self._finders or self._patterns or self._known)
 
+    @property
+    def has_patterns(self) -> bool:
+        """Whether rows brought patterns of their own, which can match anything."""
+        return bool(self._patterns)
+
     def screen(self, known: Known) -> Callable[[str | int], object]:
         """Return a fast test of one scalar that is false only where `find` would find nothing."""
         return _anything if self._patterns or (self._known and known) else _is_telling

@@ -10,13 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from troth.model.binding import Route
 from troth.model.consent import NO_CHOICES, Choices, Params
 from troth.model.words import NONE, OWN, Carrier, Phase
+
+
+class _NoEntries(dict[str, Any]):
+    """An empty mapping that can stand as a default: nobody writes to it."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]  # a dataclass takes only hashable defaults
+
+
+_NOTHING: Final = _NoEntries()
+_NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Missing(Enum):
@@ -167,11 +177,14 @@ class Event:
     """Per key of `at-most` (``client``, ``subject`` …): instants of events of this name, this one included."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(init=False, kw_only=True, eq=False)
 class Exchange:
-    """One request and its answer. Mutable: the runtime fills it phase by phase; engines only read."""
+    """One request and its answer. Mutable: the runtime fills it phase by phase; engines only read.
 
-    now: datetime
+    Every fact has a default on the class, so that making one costs what is said of it and no more.
+    """
+
+    now: datetime = _NO_TIME
     phase: Phase = Phase.END
     """The last phase whose facts are in."""
     method: str = "GET"
@@ -189,7 +202,7 @@ class Exchange:
     party: str = OWN
     """``own`` where no party takes part, a declared party, or ``undeclared``."""
     asked: frozenset[str] = frozenset()
-    bound: Mapping[str, str] = field(default_factory=dict)
+    bound: Mapping[str, str] = _NOTHING
     """Values that the binding gives for ``of-NAME``, such as ``topic``."""
     version: str = ""
     """The policy version in force."""
@@ -221,5 +234,12 @@ class Exchange:
     """The response may still bring fields, records or elements (phases before RESPONSE_BODY)."""
     response_unreadable: bool = False
     status: int | None = None
-    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Response headers by lower-case name."""
+    headers: Mapping[str, tuple[str, ...]] | Missing = _NOTHING
+    """Response headers by lower-case name; PENDING: not looked at yet."""
+
+    def __init__(self, **given: Any) -> None:
+        self.__dict__.update(given)
+
+    def but(self, **changes: Any) -> Exchange:
+        """Return a copy with some facts changed."""
+        return Exchange(**{**self.__dict__, **changes})

@@ -10,14 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from troth.engines.embedded import Residual, Verdict
+from troth.engines.embedded import CompiledRule, Residual, Verdict
+from troth.engines.embedded.operators import header_value
 from troth.engines.embedded.truth import TRUE
-from troth.engines.embedded.views import CookieView, ElementView
-from troth.filters import csp
+from troth.engines.embedded.views import CookieView, ElementView, ExchangeView, PageView, View
+from troth.filters import csp, set_cookie
 from troth.model.consent import NO_CHOICES, Choice, Choices, ChoiceState
-from troth.model.facts import ABSENT, Cookie, Direction, Element, Exchange
+from troth.model.facts import ABSENT, PENDING, Cookie, Direction, Element, Exchange, Field, Page
 from troth.model.findings import Finding
-from troth.model.words import Action, Carrier
+from troth.model.rules import All, Header
+from troth.model.words import Action, Carrier, Mode, Phase
 from troth.runtime.site import Site
 
 _REMEMBERED: Final = 512
@@ -33,21 +35,33 @@ _NOBODY: Final = "undeclared.invalid"
 
 @dataclass(frozen=True, slots=True)
 class CookieEntry:
-    """The verdict on one cookie name: `drop` it, or judge its value and attributes first (`live`)."""
+    """The verdict on one cookie name, as far as name and head settle it."""
 
     name: str
     row: str | None
     declared: bool
     drop: bool
+    """It goes, whatever its value is."""
+    reads_value: bool
+    """Some rule asks what the value holds."""
+    live: bool
+    """Rules ask for more than name and value: attributes, people, the rest of the request."""
     silent: bool
-    """Nothing was found and nothing is left to judge."""
+    """Nothing is found as long as the value holds nothing."""
+    plain: Verdict
+    """The verdict on a value that holds nothing."""
+    verdict: Verdict
+    denies: bool
+    """A rule denies the whole exchange for it."""
     depends: bool
     """Under another consent the answer would be another."""
-    refused: bool
-    """The consent that it rests on was declined, withdrawn or signalled away."""
-    domains: tuple[str, ...]
-    """Where it is expired, besides host-only."""
-    verdict: Verdict
+    expiries: tuple[tuple[bytes, ...], tuple[bytes, ...]]
+    """`Set-Cookie` values that delete it, for plain http and for https; empty unless it was refused."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found where the entry says it all: of a cookie that goes, or whose value holds nothing."""
+        return self.verdict.findings if self.drop else self.plain.findings
 
 
 class _CookieTable(dict[bytes, CookieEntry]):
@@ -67,6 +81,29 @@ class _CookieTable(dict[bytes, CookieEntry]):
         return entry
 
 
+@dataclass(frozen=True, slots=True)
+class HeaderDuty:
+    """A page rule that only asks for headers: what is found and added where `name` is not among those sent."""
+
+    finding: Finding
+    name: bytes
+    value: bytes
+    rule: CompiledRule
+
+
+@dataclass(frozen=True, slots=True)
+class PageVerdict:
+    """What the head settles about every page: findings, simple header duties, and rules that need more."""
+
+    findings: tuple[Finding, ...]
+    duties: tuple[HeaderDuty, ...]
+    live: tuple[CompiledRule, ...]
+
+
+Seen = frozenset[tuple[str, Carrier, Direction]]
+"""Which categories stood where in an exchange."""
+
+
 class Head:
     """The tables of one residual."""
 
@@ -78,7 +115,11 @@ class Head:
         self._others: tuple[Residual, ...] | None = None
         self._csp: tuple[bytes | None, bool] | None = None
         self._depends: dict[tuple[str, Carrier], bool] = {}
+        self._closings: dict[tuple[int, Seen], Verdict] = {}
+        self._page: PageVerdict | None = None
         x = residual.head
+        self.quiet = not x.body_pending and not x.records_open and x.subject is None
+        """Nothing of the request is still to come."""
         self.refuses = bool(x.signals) or any(
             choice.state is not ChoiceState.GRANTED for name in x.device for choice in x.device.of(name)
         )
@@ -94,31 +135,85 @@ class Head:
         )
         """Some answer of this site may depend on consent."""
 
+    # cookies
+
     def cookie_entry(self, raw: bytes, direction: Direction) -> CookieEntry:
         """Return the entry of a cookie by its raw name."""
         name, row, declared = self.site.cookie(raw)
         verdict = self.residual.cookie(name, direction, row)
+        plain = self._plain(name, row, direction, verdict)
         drop = verdict.withheld
+        live = bool(plain.live) and not drop
         others = [other.cookie(name, direction, row).withheld for other in self.others()]
+        refused = drop and declared and direction is Direction.REQUEST and self._is_refused(name, row)
         return CookieEntry(
             name=name,
             row=row,
             declared=declared,
             drop=drop,
-            silent=not verdict.findings and not verdict.live,
-            depends=any(one != drop for one in others),
-            refused=self._is_refused(name, row),
-            domains=self._domains(name, row),
+            reads_value=not drop and plain != verdict,
+            live=live,
+            silent=not drop and not live and not plain.findings,
+            plain=plain,
             verdict=verdict,
+            denies=any(f.action is Action.DENY and not f.dry for f in plain.findings),
+            depends=any(one != drop for one in others),
+            expiries=self._expiries(raw, name, row) if refused else ((), ()),
         )
+
+    def _plain(self, name: str, row: str | None, direction: Direction, verdict: Verdict) -> Verdict:
+        """Judge the live rules for a value that holds nothing of anybody."""
+        if not verdict.live:
+            return verdict
+        cookie = Cookie(name=name, direction=direction, row=row)
+        if direction is Direction.RESPONSE:
+            cookie = replace(cookie, lifetime=PENDING, attributes=PENDING)
+        return self.residual.settle(CookieView(self.site.engine.tables, self.residual.head, cookie))
 
     def _is_refused(self, name: str, row: str | None) -> bool:
         cookie = Cookie(name=name, direction=Direction.REQUEST, row=row)
         return self.site.refused(CookieView(self.site.engine.tables, self.residual.head, cookie)) == TRUE
 
-    def _domains(self, name: str, row: str | None) -> tuple[str, ...]:
+    def _expiries(self, raw: bytes, name: str, row: str | None) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
         found = self.site.engine.tables.cookie_row(name, row)
-        return found.domains if found is not None else ()
+        domains = (None, *(found.domains if found is not None else ()))
+        plain, secure = (
+            tuple(set_cookie.expire(raw, domain=domain, secure=flag) for domain in domains) for flag in (False, True)
+        )
+        return plain, secure
+
+    # exchange and page
+
+    def closing(self, status: int, seen: Seen) -> Verdict:
+        """Return what is settled about an exchange once its bodies are read: by status and by what was seen where."""
+        key = (status, seen)
+        found = self._closings.get(key)
+        if found is None:
+            fields = tuple(Field(category=c, carrier=carrier, direction=d) for c, carrier, d in sorted(seen, key=repr))
+            x = self.residual.head.but(
+                phase=Phase.RESPONSE_BODY, status=status, headers=PENDING, fields=fields, response_pending=False
+            )
+            view = ExchangeView(self.site.engine.tables, x)
+            found = self.residual.settle(view, self.residual.exchange.live)
+            if len(self._closings) < _REMEMBERED:
+                self._closings[key] = found
+        return found
+
+    def page(self) -> PageVerdict:
+        """Return what is settled about every page."""
+        if self._page is None:
+            x = self.residual.head.but(phase=Phase.RESPONSE_START, headers=PENDING, page=Page(shows=PENDING))
+            view = PageView(self.site.engine.tables, x)
+            verdict = self.residual.settle(view)
+            duties = {rule: _duties(rule, view, self.site) for rule in verdict.live}
+            self._page = PageVerdict(
+                findings=verdict.findings,
+                duties=tuple(duty for found in duties.values() for duty in found),
+                live=tuple(rule for rule, found in duties.items() if not found),
+            )
+        return self._page
+
+    # what depends on consent
 
     def others(self) -> tuple[Residual, ...]:
         """Return the residuals of the same head under every consent granted, and under none."""
@@ -166,6 +261,29 @@ def head_of(site: Site, x: Exchange) -> Head:
     return found  # type: ignore[return-value]  # nothing else is put beside a residual
 
 
+def _duties(rule: CompiledRule, view: View, site: Site) -> tuple[HeaderDuty, ...]:
+    """Return a page rule as plain header duties; nothing where it is more than that."""
+    planned = rule.planned
+    expect = planned.rule.expect
+    wanted = expect.parts if isinstance(expect, All) else (expect,)
+    simple = (
+        planned.rule.mode is Mode.ENFORCE
+        and not planned.rule.openings
+        and planned.rule.only_if is None
+        and [effect.action for effect in planned.effects] == [Action.AMEND]
+        and not planned.rule.evidence
+        and rule.match(view) == TRUE
+    )
+    headers = [duty for duty in wanted if isinstance(duty, Header)]
+    if not simple or len(headers) != 1 or len(wanted) != 1:
+        return ()
+    value = header_value(view, headers[0].name, headers[0].values[0])
+    if value is None:
+        return ()
+    found = site.engine.report(rule, (Action.DENY, planned.rule.clauses), None, view)
+    return tuple(HeaderDuty(one, headers[0].name.encode(), value.encode(), rule) for one in found or ())
+
+
 def _tag(x: Exchange) -> bytes:
     standing = sorted(
         (name, choice.state, choice.version, choice.params) for name in x.device for choice in x.device.of(name)
@@ -181,7 +299,7 @@ def _edits(findings: tuple[Finding, ...]) -> frozenset[Action]:
 
 
 def _as_chosen(head: Exchange, choices: Choices) -> Exchange:
-    return replace(head, device=choices, signals=frozenset())
+    return head.but(device=choices, signals=frozenset())
 
 
 def _all_granted(site: Site, now: datetime) -> Choices:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from troth.audit.pseudonym import Pseudonyms
-from troth.model.facts import Actor, Exchange, Person
+from troth.model.facts import Actor, Direction, Exchange, Person
 from troth.model.findings import Finding
 from troth.model.words import NONE, OWN, UNDECLARED, Action
 from troth.runtime.site import Site
@@ -21,16 +21,16 @@ _ENCODE: Final = msgspec.json.Encoder(order="deterministic").encode
 _CHILD: Final = 18
 _MOST_SUBJECTS: Final = 20
 
-Reason = tuple[Finding, str | None]
-"""A finding and the declared name of what it was about; None for a name that nobody declared, or for the exchange."""
+Reason = tuple[Finding, str | None, Direction | None]
+"""A finding, the declared name of what it was about (None for a name that nobody declared), which way a cookie went."""
 
 
 def grouped(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
     """Return reasons as a line holds them: one entry per rule, thing and action, with names and a count."""
     entries: dict[tuple[object, ...], dict[str, Any]] = {}
-    for finding, name in reasons:
+    for finding, name, direction in reasons:
         action = finding.action.value if not finding.dry else Action.ALERT.value
-        key = (finding.rule, finding.thing, finding.action, finding.dry, finding.clauses)
+        key = (finding.rule, finding.thing, finding.action, finding.dry, finding.clauses, direction)
         entry = entries.get(key)
         if entry is None:
             entry = entries[key] = {
@@ -40,6 +40,8 @@ def grouped(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
                 "action": action,
                 "n": 0,
             }
+            if direction is not None:
+                entry["dir"] = direction.value
             if finding.dry:
                 entry["would"] = finding.action.value
         entry["n"] += 1

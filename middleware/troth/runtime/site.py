@@ -10,6 +10,7 @@ from troth.engines.embedded import Engine
 from troth.engines.embedded.people import Judge, consent_operator
 from troth.filters.names import Glob
 from troth.filters.probes import Probes
+from troth.filters.quiet import Quiet
 from troth.model.binding import NO_BINDING, Binding, Route
 from troth.model.policy import Policy
 from troth.model.rules import All, AnyOf, Attribute, Condition, Header, Keep, Names, Not, Rule
@@ -43,6 +44,9 @@ class Site:
         self.cookie_probes = Probes(
             (row.id, probe, row.pattern) for row in policy.data.values() for probe in row.probes if probe != "age"
         )
+        self.lines: dict[object, tuple[bytes, object, object]] = {}
+        """Encoded lines of exchanges that told nothing of their own; `asgi.telling` keeps it bounded."""
+        self.values = Quiet(self.cookie_probes)
         self.headers = {rule.id: tuple(_duties(rule.expect, Header)) for rule in policy.rules}
         self.attributes = {rule.id: tuple(_duties(rule.expect, Attribute)) for rule in policy.rules}
         self.keeps = {rule.id: tuple(_duties(rule.expect, Keep)) for rule in policy.rules}

@@ -19,6 +19,7 @@ from troth.model.words import UNDECLARED, Word
 from troth.plan import PlannedRule
 
 _REMEMBERED: Final = 256
+_LONGEST: Final = 64
 
 
 def to_age(stated: tuple[float, float] | str | None) -> Age | None:
@@ -29,6 +30,22 @@ def to_age(stated: tuple[float, float] | str | None) -> Age | None:
         return Age(readable=False)
     low, high = stated
     return Age(low=int(low), high=None if high == math.inf else int(high))
+
+
+class HeaderNames(dict[bytes, tuple[str, ...]]):
+    """Request header names, in lower case, to their categories. Remembers a bounded number of answers."""
+
+    __slots__ = ("_names",)
+
+    def __init__(self, names: Names) -> None:
+        super().__init__()
+        self._names = names
+
+    def __missing__(self, name: bytes) -> tuple[str, ...]:
+        found = self._names.of(name.decode("latin-1"))
+        if len(self) < _REMEMBERED and len(name) <= _LONGEST:
+            self[name] = found
+        return found
 
 
 class Tagging:
@@ -55,16 +72,7 @@ class Tagging:
         self.with_age = frozenset(row.id for row in policy.data.values() if "age" in row.probes)
         self.undeclared = undeclared
         self._depth = depth
-        self._headers: dict[bytes, tuple[str, ...]] = {}
-
-    def header(self, name: bytes) -> tuple[str, ...]:
-        """Return the categories of a request header by its lower-case name. Remembers a bounded number of answers."""
-        found = self._headers.get(name)
-        if found is None:
-            found = self.names.of(name.decode("latin-1"))
-            if len(self._headers) < _REMEMBERED:
-                self._headers[name] = found
-        return found
+        self.headers = HeaderNames(self.names)
 
     def age(self, name: str, category: str, value: str, now: datetime) -> Age | None:
         """Return the evidence of an age that a named value gives, if its category has that probe."""

@@ -140,13 +140,14 @@ class Residual:
         """What the runtime remembers together with it."""
         self._cookies: dict[tuple[str, Direction, str | None], Verdict] = {}
         self._fields: dict[tuple[str, Carrier, Direction], Verdict] = {}
-        self.exchange = self._settle(ExchangeView(engine.tables, frozen))
+        self.exchange = self.settle(ExchangeView(engine.tables, frozen))
         self._guards: dict[tuple[str, Direction], bool] = {}
 
-    def _settle(self, view: View) -> Verdict:
+    def settle(self, view: View, rules: Iterable[CompiledRule] | None = None) -> Verdict:
+        """Judge rules (all for that thing, if not given) on a thing as far as its facts go; the rest stays live."""
         findings: list[Finding] = []
         live = []
-        for rule in self._engine.rules[view.thing]:
+        for rule in self._engine.rules[view.thing] if rules is None else rules:
             settled, outcome = rule.judge(view, final=False)
             if not settled:
                 live.append(rule)
@@ -166,7 +167,7 @@ class Residual:
             cookie = Cookie(name=name, direction=direction, row=row, data=PENDING, came_in=False)
             if direction is Direction.RESPONSE:
                 cookie = replace(cookie, lifetime=PENDING, attributes=PENDING)
-            verdict = self._settle(CookieView(self._engine.tables, self.head, cookie))
+            verdict = self.settle(CookieView(self._engine.tables, self.head, cookie))
             if len(self._cookies) < _ITEMS:
                 self._cookies[key] = verdict
         return verdict
@@ -177,7 +178,7 @@ class Residual:
         verdict = self._fields.get(key)
         if verdict is None:
             field = Field(category=category, carrier=carrier, direction=direction)
-            verdict = self._settle(FieldView(self._engine.tables, self.head, field))
+            verdict = self.settle(FieldView(self._engine.tables, self.head, field))
             if len(self._fields) < _ITEMS:
                 self._fields[key] = verdict
         return verdict
@@ -271,8 +272,7 @@ class Engine:
             return found
         if len(self._residuals) >= _REMEMBERED:
             self._residuals.pop(next(iter(self._residuals)))
-        frozen = replace(
-            x,
+        frozen = x.but(
             phase=Phase.HEAD, host="", actor_before=before, actor=actor, cookies=(), fields=(), records=(),
             elements=(), page=None, events=(), status=None, headers={}, response_pending=True,
             subject=x.subject if quiet else PENDING, ages=(), body_pending=not quiet,
