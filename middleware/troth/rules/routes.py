@@ -9,7 +9,7 @@ from typing import Any
 
 from troth.model.binding import Limits, Route, Source, Write
 from troth.rules.nodes import Mapping, Node, Scalar, Sequence
-from troth.rules.reader import Kind, Reader, listing
+from troth.rules.reader import Kind, Reader, did_you_mean, listing
 from troth.rules.rows import DATA_NAMES
 from troth.rules.scalars import (
     NAME,
@@ -128,24 +128,38 @@ class _Writes:
 
     def read(self, node: Node, reader: Reader) -> Write | None:
         per = self._per(node, reader)
-        params: Dict[str, Shape[Any]] = {name: NameOrPlace(None) for name in per if name not in self._fixed}
-        row = Record("`writes`", {**self._fixed, **params}, docs="binding writes").read(node, reader)
+        params: Dict[str, Shape[Any]] = {name: NameOrPlace(None) for name in self._others(node, per, reader)}
+        row = Record("`writes`", {**params, **self._fixed}, docs="binding writes").read(node, reader)
         if row is None:
             return None
         if ("consent" in row) == ("state" in row):
-            reader.report("TR102", "`writes` needs either `consent` or `state`", node, docs="binding writes")
+            if not isinstance(node, Mapping) or (node.key("consent") is None) == (node.key("state") is None):
+                reader.report("TR102", "`writes` needs either `consent` or `state`", node, docs="binding writes")
             return None
-        return self._build(row, per, node, reader)
+        return self._build(row, per or (), node, reader)
 
-    def _per(self, node: Node, reader: Reader) -> tuple[str, ...]:
+    def _per(self, node: Node, reader: Reader) -> tuple[str, ...] | None:
+        """Return the parameters of what is written; None where its row is not known."""
         if not isinstance(node, Mapping):
-            return ()
+            return None
         consent, state = node.get("consent"), node.get("state")
         if isinstance(consent, Scalar) and consent.text in reader.consents:
             return reader.consents[consent.text].per
         if isinstance(state, Scalar) and state.text in reader.states:
             return reader.states[state.text].per
-        return ()
+        return None
+
+    def _others(self, node: Node, per: tuple[str, ...] | None, reader: Reader) -> tuple[str, ...]:
+        """Return the keys that are parameters; one that the row does not have is found, unless it is a key misspelt."""
+        names: list[str] = list(per or ())
+        for key, _ in node if isinstance(node, Mapping) else ():
+            if key.text in (*self._fixed, *names) or did_you_mean(key.text, self._fixed):
+                continue
+            names.append(key.text)
+            if per is not None:
+                advice = did_you_mean(key.text, per) or "declare it with `per`"
+                reader.report("TR216", f"what is written has no parameter `{key.text}`", key, advice=advice)
+        return tuple(names)
 
     def _build(self, row: Row, per: tuple[str, ...], node: Node, reader: Reader) -> Write | None:
         to = row.get("to", "set" if "state" in row else "granted")
