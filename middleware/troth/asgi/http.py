@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from troth._types import ASGIApp, HeaderList, Message, Receive, Scope, Send
@@ -31,7 +32,8 @@ class HttpExchange:
 
     __slots__ = (
         "_app", "_buffer", "_closed", "_guard", "_guarded", "_head", "_headers", "_held_size", "_kind", "_line_due",
-        "_receive", "_scope", "_send", "_start", "_streams", "_watch", "consent_cookies", "jar", "judging",
+        "_receive", "_scope", "_send", "_start", "_streams", "_watch", "choosing", "consent_cookies", "consent_headers",
+        "jar", "judging",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +57,10 @@ class HttpExchange:
         self._watch: Watch | None = None
         self.consent_cookies: list[bytes] = []
         """`Set-Cookie` values that a choice made through the API brings."""
+        self.consent_headers: HeaderList = []
+        """What else such a choice brings."""
+        self.choosing: asyncio.Lock | None = None
+        """Held while such a choice is made: each starts from what the one before left."""
 
     # request ---------------------------------------------------------------------------------------------------
 
@@ -145,7 +151,13 @@ class HttpExchange:
         judging.x.phase = Phase.REQUEST_BODY
         judging.judge_exchange(final=False)
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether the head of the response is on its way: no further cookie can go with it."""
+        return self._closed or (self._start is not None and self._buffer is None)
+
     async def _call(self, scope: Scope, held: Held) -> None:
+        self._scope = scope  # what middleware inside leaves there, such as a session, is for the hooks to see
         receive = self._receive
         if held.messages:
             receive = held.replay(receive)
@@ -260,6 +272,8 @@ class HttpExchange:
         if not self._write_line():
             await self._unwritten()
             return
+        if self.consent_headers:
+            outgoing.start = {**outgoing.start, "headers": [*outgoing.start["headers"], *self.consent_headers]}
         await self._pass(outgoing.start)
         for message in held if read is None else outgoing.body:
             await self._pass(message)

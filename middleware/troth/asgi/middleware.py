@@ -12,7 +12,7 @@ from troth._types import ASGIApp, Receive, Scope, Send
 from troth.asgi import own_routes
 from troth.asgi.http import HttpExchange
 from troth.asgi.judging import Judging, Observer
-from troth.asgi.request import Head, first_facts, hostname, read_consent
+from troth.asgi.request import Head, first_facts, hostname, inner_path, read_consent
 from troth.asgi.websocket import WebSocketExchange
 from troth.filters.cookies import Jar
 from troth.runtime.runtime import GPC_PATH, PREFIX, BindingGiven, PolicyGiven, Runtime
@@ -31,8 +31,7 @@ class Guard:
 
     async def http(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
-        path, root = scope["path"], scope.get("root_path", "")
-        inner = path[len(root) :] if root and path.startswith(root) else path
+        inner = inner_path(scope)
         own = inner.startswith(PREFIX) or inner == GPC_PATH
         if own and await own_routes.serve(self, inner, scope, receive, send):
             return

@@ -74,6 +74,17 @@ def hostname(raw: bytes) -> str:
     return text.partition(":")[0]
 
 
+def inner_path(scope: Scope) -> str:
+    """Return the path below `root_path`, where the app is mounted under one that the path brings along."""
+    path: str = scope["path"]
+    root = scope.get("root_path")
+    if not root:
+        return path
+    root = root.rstrip("/")
+    below = path[len(root) :]
+    return below if path.startswith(root) and below[:1] == "/" else path
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host name means this machine."""
     return host in _LOOPBACK or host.endswith(".localhost") or host.startswith("127.")
@@ -187,6 +198,6 @@ def body_kind(content_type: bytes) -> str:
 
 
 __all__ = [
-    "ABSENT", "FORM", "JSON", "MULTIPART", "OTHER", "Head", "body_kind", "first_facts", "hostname", "is_loopback",
-    "read", "read_consent",
+    "ABSENT", "FORM", "JSON", "MULTIPART", "OTHER", "Head", "body_kind", "first_facts", "hostname", "inner_path",
+    "is_loopback", "read", "read_consent",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from troth._types import ASGIApp, Message, Receive, Scope, Send
 from troth.asgi import inbound, outbound, telling
 from troth.asgi.denial import denial_page
-from troth.asgi.request import JSON, body_kind
+from troth.asgi.request import JSON, body_kind, inner_path
 from troth.errors import TrailError
 from troth.model.words import PROTECTED_TAGS, Phase
 from troth.runtime.line import encode, grouped, released
@@ -35,10 +35,7 @@ class WebSocketExchange:
         self._closed = False
         self._start: Message | None = None
         self._buffer: list[Message] | None = None
-        root = scope.get("root_path", "")
-        path = scope["path"]
-        inner = path[len(root) :] if root and path.startswith(root) else path
-        self.judging, _, self.jar = guard.facts({**scope, "method": "GET"}, inner)
+        self.judging, _, self.jar = guard.facts({**scope, "method": "GET"}, inner_path(scope))
 
     async def run(self) -> None:
         """Judge the handshake; deny it before it is accepted, or hand it on without what is withheld."""
