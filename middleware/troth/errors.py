@@ -42,3 +42,16 @@ class UnreadableBody(TrothError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the body cannot be read: {reason}")
         self.reason = reason
+
+
+class ConsentError(TrothError):
+    """A choice that the application cannot make: unknown consent, wrong parameters, nobody to hold it, too late."""
+
+
+class ConsentRefused(ConsentError):
+    """Rules refuse to record a consent: ids of the `rules`, and the `clauses` they keep. Nothing was recorded."""
+
+    def __init__(self, rules: tuple[str, ...], clauses: tuple[str, ...]) -> None:
+        super().__init__(f"the policy refuses to record this consent (rules: {', '.join(rules)})")
+        self.rules = rules
+        self.clauses = clauses

@@ -7,6 +7,7 @@ in the trail before the first byte of its answer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from troth._types import HeaderList, Message, Receive, Scope, Send
-from troth.asgi import inbound, outbound
+from troth.asgi import inbound, outbound, telling
 from troth.asgi.bodies import Held
 from troth.asgi.choosing import (
     ACTS,
@@ -36,7 +37,7 @@ from troth.filters import caching, coding, form, json_text
 from troth.filters.cookies import Jar
 from troth.filters.headers import values
 from troth.model.words import Phase
-from troth.runtime.line import encode, grouped, released
+from troth.runtime.line import encode
 from troth.runtime.runtime import GPC_PATH, PREFIX
 
 if TYPE_CHECKING:
@@ -138,15 +139,10 @@ class _OwnRoute:
     def _tell(self) -> None:
         """Write the line of what rules found, if anything. A protected route is served even where it cannot be."""
         judging = self._judging
-        if not outbound.line_due(judging):
+        if not telling.line_due(judging):
             return
-        reasons = grouped(judging.all_reasons())
-        members = released(judging.site, judging.x, reasons, judging.runtime.names, outbound.tag_entries(judging))
-        outbound.consent_entry(judging, members)
-        try:
-            judging.runtime.write_encoded(encode(members))
-        except TrailError:
-            return
+        with suppress(TrailError):
+            judging.runtime.write_encoded(encode(telling.members(judging)))
 
     def _problem(self, status: int, title: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> _Reply:
         given, body = problem(status, title=title, headers=self._jar.headers, link=policy_link(self._scope))
