@@ -114,8 +114,16 @@ CODES: dict[str, Code] = {
     "TR407": Code("a clause changed since its review", warning=True),
     "TR408": Code("a lock that cannot be read"),
     "TR409": Code("the text and its original differ in clauses"),
+    # Cases.
+    "TR501": Code("a case stands twice"),
+    "TR502": Code("a case that expects nothing"),
+    "TR503": Code("not an address"),
+    "TR504": Code("two bodies"),
+    "TR505": Code("a case without request"),
+    "TR506": Code("a reason that no rule gives", warning=True),
 }
-"""Every code, never reused: TR0 files, TR1 keys and values, TR2 names, TR3 rules, TR4 policy and binding together."""
+"""Every code, never reused: TR0 files, TR1 keys and values, TR2 names, TR3 rules, TR4 policy and binding together,
+TR5 cases."""
 
 
 class Severity(StrEnum):

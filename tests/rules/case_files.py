@@ -1,7 +1,7 @@
 """The case files of diagnostics: a folder per code under `diagnostics/`, a policy folder with what is wrong.
 
-Beside the files of a policy folder there may be `binding.yaml` and `originals.yaml` (for `troth lock`). `expected.txt`
-is the whole text of all findings. What a repository cannot hold is made here.
+Beside the files of a policy folder there may be `binding.yaml`, `originals.yaml` (for `troth lock`) and
+`rules_test.yaml` (cases). `expected.txt` is the whole text of all findings. What a repository cannot hold is made here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from troth.cases.files import load_cases
 from troth.diagnostics import Diagnostic, in_order
 from troth.rules import check_together, load_binding, load_policy
 from troth.rules.locking import read_lock_input
@@ -27,6 +28,8 @@ def findings(code: str) -> tuple[Diagnostic, ...]:
     with chdir(CASES / code):
         if Path("originals.yaml").exists():
             return read_lock_input(Path(), Path("originals.yaml")).diagnostics
+        if Path("rules_test.yaml").exists():
+            return load_cases(Path("rules_test.yaml"), load_policy(Path()).require()).diagnostics
         return _checked()
 
 
