@@ -8,7 +8,7 @@ import click
 
 from troth.cli.exits import INVALID, OK
 from troth.diagnostics import Diagnostic, in_order, render
-from troth.rules.load import Loaded, check_together, load_binding, load_policy
+from troth.rules import Loaded, check_together, load_binding, load_policy
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -1,17 +1,16 @@
 """Policy folders and bindings as files: reading them, checking them, saying all that is wrong at once."""
 
 from troth.rules.load import (
-    Inline,
-    Loaded,
-    LoadedBinding,
     check_together,
     load_binding,
+    load_binding_text,
     load_inline,
     load_policy,
     load_sections,
     load_texts,
     reader_for,
 )
+from troth.rules.loaded import Inline, Loaded, LoadedBinding
 
 __all__ = [
     "Inline",
@@ -19,6 +18,7 @@ __all__ = [
     "LoadedBinding",
     "check_together",
     "load_binding",
+    "load_binding_text",
     "load_inline",
     "load_policy",
     "load_sections",

@@ -10,8 +10,8 @@ from troth.model.words import ANY, REFERENCES, Carrier, Word, reference
 from troth.rules.countries import COUNTRIES
 from troth.rules.nodes import Mapping, Node, Scalar
 from troth.rules.reader import Kind, Reader, did_you_mean, listing
-from troth.rules.scalars import BOOL, HEADER_NAME, NAME, PERIOD, TEXT, Int
-from troth.rules.shapes import ByKind, Made, Many, OneOf, Record, Ref, Schema, Shape, Table, Text, scalar
+from troth.rules.scalars import BOOL, NAME, PERIOD, Int
+from troth.rules.shapes import ByKind, Made, Many, OneOf, Record, Ref, Schema, Shape, Text, scalar
 
 Condition = model.Condition
 
@@ -123,7 +123,7 @@ class Held:
             return None
         parts = [self._with(key, value, form, reader) for key, value in pairs]
         read = [part for part in parts if part is not None]
-        return None if len(read) < len(parts) else _every(read)
+        return None if len(read) < len(parts) else every(read)
 
     def _with(self, key: Scalar, value: Node, form: str | None, reader: Reader) -> Condition | None:
         name = Ref(self.kind, self.special).read(key, reader)
@@ -148,7 +148,8 @@ def _either(parts: list[Condition]) -> Condition:
     return parts[0] if len(parts) == 1 else model.AnyOf(tuple(parts))
 
 
-def _every(parts: list[Condition]) -> Condition:
+def every(parts: list[Condition]) -> Condition:
+    """Return the condition that all parts hold; one alone stands for itself."""
     return parts[0] if len(parts) == 1 else model.All(tuple(parts))
 
 
@@ -221,7 +222,7 @@ class _Attested:
             if not parts:
                 reader.report("TR308", "this `attested` names nothing", node, docs="rule attested")
             read = [part for part in parts if part is not None]
-            return _every(read) if read and len(read) == len(parts) else None
+            return every(read) if read and len(read) == len(parts) else None
         names = Many(NAME).read(node, reader)
         for one in node if not isinstance(node, Scalar | Mapping) else (node,):
             self._warn(one, reader)
@@ -270,74 +271,4 @@ class _Keep:
 
 
 KEEP = _Keep()
-
-# duties --------------------------------------------------------------------------------------------------------------
-
-_STATUS = Text("a status", r"[1-5]xx|[1-5]\d\d|open", "TR112", "write `200`, `2xx` or `open`")
-STATUS: Shape[Condition] = Made(Many(_STATUS), lambda wanted: model.Status(wanted=wanted))
-_HEADERS = Table(HEADER_NAME, Many(TEXT), "a map of headers")
-_ATTRIBUTE_NAMES = ("lifetime", "secure", "http-only", "same-site", "domain")
-_ATTRIBUTES = Table(NAME, TEXT, "a map of attributes")
-
-
-class _Header:
-    """Names of headers, each with a value or a list of values of which one is enough."""
-
-    def read(self, node: Node, reader: Reader) -> Condition | None:
-        table = _HEADERS.read(node, reader)
-        if table is not None and not table and isinstance(node, Mapping) and not node.pairs:
-            reader.report("TR308", "this `header` names nothing", node, docs="rule header")
-        if not table:
-            return None
-        return _every([model.Header(name=name.lower(), values=values) for name, values in table.items()])
-
-    def schema(self) -> Schema:
-        return _HEADERS.schema()
-
-
-HEADER = _Header()
-
-
-class _Attribute:
-    """Attributes of a cookie (a closed list) or of an element (any name), each with its value."""
-
-    def read(self, node: Node, reader: Reader) -> Condition | None:
-        table = _ATTRIBUTES.read(node, reader)
-        if table is not None and not table and isinstance(node, Mapping) and not node.pairs:
-            reader.report("TR308", "this `attribute` names nothing", node, docs="rule attribute")
-        if not table or not isinstance(node, Mapping):
-            return None
-        parts = [self._one(key, value, reader) for key, value in node if key.text in table]
-        read = [part for part in parts if part is not None]
-        return _every(read) if len(read) == len(parts) else None
-
-    def _one(self, key: Scalar, value: Node, reader: Reader) -> Condition | None:
-        text = value.text if isinstance(value, Scalar) else ""
-        if key.text in ("secure", "http-only"):
-            wanted = BOOL.read(value, reader)
-            text = str(wanted).lower() if wanted is not None else ""
-        elif key.text == "lifetime" and text != "session":
-            period = PERIOD.read(value, reader)
-            text = period.text if period else ""
-        elif key.text == "same-site":
-            text = OneOf(("strict", "lax", "none"), "a value of `same-site`").read(value, reader) or ""
-        return model.Attribute(name=key.text, value=text) if text else None
-
-    def schema(self) -> Schema:
-        return _ATTRIBUTES.schema()
-
-
-ATTRIBUTE = _Attribute()
-_FOLLOWED_BY = Record(
-    "`followed-by`", {"event": Ref(Kind.EVENT), "within": PERIOD}, ("event", "within"), docs="rule followed-by"
-)
-FOLLOWED_BY: Shape[Condition] = Made(_FOLLOWED_BY, lambda row: model.FollowedBy(**row))
-_PER = OneOf(("client", "subject", "actor", "device", "party"), "a key to count by", "rule at-most")
-_AT_MOST = Record(
-    "`at-most`",
-    {"count": Int(0, 1_000_000), "per": _PER, "within": PERIOD},
-    ("count", "per", "within"),
-    docs="rule at-most",
-)
-AT_MOST: Shape[Condition] = Made(_AT_MOST, lambda row: model.AtMost(**row))
 ROLE = _Role()

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from troth.diagnostics import Diagnostic, InvalidFiles, Source, Span, in_order
+from troth.diagnostics import Diagnostic, Source, Span, in_order
 from troth.model.binding import Binding
 from troth.model.policy import Clause, Policy
 from troth.rules import feasible
@@ -21,6 +21,7 @@ from troth.rules.attestations import kinds, read_attestations
 from troth.rules.binding import read_binding
 from troth.rules.clauses import read_clauses
 from troth.rules.conflicts import refuse_conflicts
+from troth.rules.loaded import Inline, Loaded, LoadedBinding
 from troth.rules.lock import compare_lock, read_lock
 from troth.rules.nodes import Mapping, Node
 from troth.rules.reader import Kind, Reader
@@ -32,53 +33,6 @@ POLICY_FILES = ("policy.md", "policy.yaml", "rules.yaml", "attestations.yaml")
 """What a fingerprint is taken over: the files that a judgement depends on."""
 _READ = (*POLICY_FILES, "policy.lock")
 SECTIONS = ("policy", "rules", "attestations", "binding")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """A policy and what was found. `policy` is None where a finding is an error."""
-
-    policy: Policy | None
-    diagnostics: tuple[Diagnostic, ...] = ()
-    places: Dict[str, Dict[str, Span]] = field(default_factory=dict)
-    """Rule id to where each of its keys stands; ``id`` is the id itself."""
-    clauses: Dict[str, Span] = field(default_factory=dict)
-    """Clause id to where it stands in policy.md."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the policy can be used."""
-        return self.policy is not None
-
-    def require(self) -> Policy:
-        """Return the policy. Raises InvalidFiles with all findings where it cannot be used."""
-        if self.policy is None:
-            raise InvalidFiles(self.diagnostics)
-        return self.policy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedBinding:
-    """A binding and what was found. `binding` is None where a finding is an error."""
-
-    binding: Binding | None
-    diagnostics: tuple[Diagnostic, ...] = ()
-
-    def require(self) -> Binding:
-        """Return the binding. Raises InvalidFiles with all findings where it cannot be used."""
-        if self.binding is None:
-            raise InvalidFiles(self.diagnostics)
-        return self.binding
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inline:
-    """One file with several sections: the policy, the binding (None where an error is), the rest as nodes."""
-
-    policy: Policy | None
-    binding: Binding | None
-    diagnostics: tuple[Diagnostic, ...]
-    rest: Dict[str, Node]
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from troth.model.rules import Condition
 from troth.model.words import ANY, DECLARED, NONE, OWN, PERSONAL_DATA, UNDECLARED, Action, Thing, Word
-from troth.rules import facts
+from troth.rules import duties, facts
 from troth.rules.facts import Held, Named
 from troth.rules.reader import Kind
 from troth.rules.rows import BASES
@@ -71,11 +71,11 @@ WORDS: Mapping[Word, Spec] = {
     Word.EVENT: _spec(Named(Word.EVENT, Kind.EVENT, refers=False), Thing.EVENT),
     Word.SHOWS: _spec(Named(Word.SHOWS, Kind.MARK, refers=False), Thing.PAGE, Thing.ELEMENT, duty=True, amendable=True),
     Word.KEEP: _spec(facts.KEEP, Thing.COOKIE, Thing.RECORD, duty=True, amendable=True),
-    Word.STATUS: _duty(facts.STATUS, Thing.EXCHANGE),
-    Word.HEADER: _duty(facts.HEADER, Thing.EXCHANGE, Thing.PAGE, amendable=True),
-    Word.ATTRIBUTE: _duty(facts.ATTRIBUTE, Thing.COOKIE, Thing.ELEMENT, amendable=True),
-    Word.FOLLOWED_BY: _duty(facts.FOLLOWED_BY, Thing.EVENT),
-    Word.AT_MOST: _duty(facts.AT_MOST, Thing.EVENT),
+    Word.STATUS: _duty(duties.STATUS, Thing.EXCHANGE),
+    Word.HEADER: _duty(duties.HEADER, Thing.EXCHANGE, Thing.PAGE, amendable=True),
+    Word.ATTRIBUTE: _duty(duties.ATTRIBUTE, Thing.COOKIE, Thing.ELEMENT, amendable=True),
+    Word.FOLLOWED_BY: _duty(duties.FOLLOWED_BY, Thing.EVENT),
+    Word.AT_MOST: _duty(duties.AT_MOST, Thing.EVENT),
 }
 
 ACTIONS: Mapping[Action, frozenset[Thing]] = {
