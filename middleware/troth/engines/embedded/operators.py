@@ -133,7 +133,7 @@ def _asked(names: frozenset[str]) -> Judge:
         cookie = view.item
         if cookie.direction is Direction.REQUEST or cookie.came_in:
             return TRUE
-        return OPEN if cookie.data is Missing.PENDING else FALSE
+        return OPEN if cookie.attributes is Missing.PENDING else FALSE
 
     return asked
 
