@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Final
 
 from troth.engines.embedded import CompiledRule, Residual, Verdict
@@ -127,13 +128,18 @@ class Head:
         self.consent_tag = _tag(x)
         """A short name of the consent state, for ETags."""
         self.reads_responses = residual.guards(Carrier.JSON, Direction.RESPONSE)
-        self.varies = site.gates or any(
-            residual.cookie(row.pattern, Direction.RESPONSE).withheld
+
+    @cached_property
+    def varies(self) -> bool:
+        """Whether some answer of this site depends on consent."""
+        if self.content_policy(self.residual.head)[1]:
+            return True
+        return any(
+            self.residual.cookie(row.pattern, Direction.RESPONSE).withheld
             != other.cookie(row.pattern, Direction.RESPONSE).withheld
-            for row in site.policy.cookies
+            for row in self.site.policy.cookies
             for other in self.others()
         )
-        """Some answer of this site may depend on consent."""
 
     # cookies
 
