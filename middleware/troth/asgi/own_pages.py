@@ -1,4 +1,4 @@
-"""What the own routes show: the policy text with its anchors, and what the site says about Global Privacy Control."""
+"""What the own routes show, and forms that lead to them: the policy text with its anchors, GPC, one-button choices."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from datetime import date
 from itertools import groupby
 from typing import Any, Final
 
+from troth.errors import ConsentError
 from troth.model.policy import Policy, Signal, SignalRule
+from troth.runtime.runtime import PREFIX
 
+_LABELS: Final = {"accept": "Accept", "refuse": "Decline", "withdraw": "Withdraw"}
 _WORDS: Final = re.compile(r"[^\w]+")
 
 
@@ -49,3 +52,26 @@ def gpc_statement(policy: Policy, today: date) -> dict[str, Any]:
 
 def _slug(heading: str) -> str:
     return html.escape(_WORDS.sub("-", heading.lower()).strip("-"), quote=True)
+
+
+class Html(str):
+    """Markup that a template may take over as it is; Jinja and Markupsafe ask for `__html__`."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return str(self)
+
+
+def choice_form(act: str, *consents: str, label: str | None = None, return_to: str = "/", root_path: str = "") -> Html:
+    """Return the HTML of a form with one button that makes a choice on the own route `act`.
+
+    Raises ConsentError for an `act` other than ``accept``, ``refuse`` and ``withdraw``.
+    """
+    if act not in _LABELS:
+        raise ConsentError(f"a form is for one of: {', '.join(_LABELS)}")
+    hidden = [("return_to", return_to), *(("consents", name) for name in consents)]
+    inputs = "".join(f'<input type="hidden" name="{name}" value="{html.escape(value)}">' for name, value in hidden)
+    action = html.escape(f"{root_path}{PREFIX}/{act}")
+    text = html.escape(_LABELS[act] if label is None else label)
+    return Html(f'<form method="post" action="{action}">{inputs}<button type="submit">{text}</button></form>')
