@@ -15,11 +15,14 @@ from pathlib import Path
 
 from example_app.demo import show, trail
 from example_app.demo.server import WORKERS, NotServingError, Server, serving
-from example_app.demo.walk import Claim, walk
+from example_app.demo.walk import FROM_BEFORE, ORDER, Claim, walk
 from example_app.seed import PASSWORD
 
 _SETTLED = 1.5
 """Seconds after which a checkpoint covers the last line of an idle server."""
+_NAMED = ("TOO-CHO-2", "TOO-TBL-0", "TOO-LOC-2")
+"""Cookies wait for the answer, fields stay in their row, nothing leaves the EEA: what the walk must have met."""
+_PRIVATE = (ORDER["name"], ORDER["email"], ORDER["address"], ORDER["date_of_birth"], *FROM_BEFORE.values())
 
 
 def main() -> int:
@@ -73,9 +76,13 @@ def _audit(server: Server) -> tuple[Claim, ...]:
     for told in (trail.show(server.trail), verified := trail.verify(server.trail)):
         print(f"  $ {told.line}\n{told.text}")
     named = trail.clauses(trail.lines(server.trail))
+    found = trail.told_of(server.trail, _PRIVATE)
     return _tell(
         (
-            Claim(text=f"the lines name {len(named)} clauses of the policy", holds=bool(named)),
+            Claim(
+                text=f"the lines name clauses: {', '.join(_NAMED)} and {len(named)} in all", holds=named >= set(_NAMED)
+            ),
+            Claim(text="no name, address, birth date or cookie value stands in them", holds=not found),
             Claim(text="the trail verifies", holds=verified.code == 0),
         )
     )

@@ -38,35 +38,54 @@ class Recorder:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        seen, sent = bytearray(), bytearray()
-        head: Message = {}
+        take = _Take(scope)
 
         async def recorded_receive() -> Message:
             message = await receive()
-            seen.extend(message.get("body", b""))
+            take.seen.extend(message.get("body", b""))
             return message
 
         async def recorded_send(message: Message) -> None:
-            head.update(message if message["type"] == "http.response.start" else {})
-            sent.extend(message.get("body", b""))
-            if message["type"] == "http.response.body" and not message.get("more_body"):
-                self._write(scope, bytes(seen), head, bytes(sent))
+            if take.completed_by(message):
+                os.write(self._file, json.dumps(take.line()).encode() + b"\n")
             await send(message)
 
         await self.app(scope, recorded_receive, recorded_send)
 
-    def _write(self, scope: Scope, seen: bytes, head: Message, sent: bytes) -> None:
-        line = {
+
+class _Take:
+    """One exchange while it passes."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.seen = bytearray()
+        self._head: Message = {}
+        self._sent = bytearray()
+        self._complete = False
+
+    def completed_by(self, message: Message) -> bool:
+        """Whether a message is the one after which the browser knows that nothing more comes."""
+        if message["type"] == "http.response.start":
+            self._head = message
+        self._sent.extend(message.get("body", b""))
+        lengths = [int(value) for name, value in self._head["headers"] if name.lower() == b"content-length"]
+        last = message["type"] == "http.response.body" and not message.get("more_body")
+        complete = last or lengths == [len(self._sent)]
+        first_time, self._complete = complete and not self._complete, self._complete or complete
+        return first_time
+
+    def line(self) -> dict[str, object]:
+        """What passed, as JSON has it."""
+        return {
             "worker": os.getpid(),
-            "method": scope["method"],
-            "path": scope["path"],
-            "headers": _shown(scope["headers"]),
-            "body": b64encode(seen).decode(),
-            "status": head["status"],
-            "sent_headers": _shown(head["headers"]),
-            "sent_body": b64encode(sent).decode(),
+            "method": self.scope["method"],
+            "path": self.scope["path"],
+            "headers": _shown(self.scope["headers"]),
+            "body": b64encode(self.seen).decode(),
+            "status": self._head["status"],
+            "sent_headers": _shown(self._head["headers"]),
+            "sent_body": b64encode(self._sent).decode(),
         }
-        os.write(self._file, json.dumps(line).encode() + b"\n")
 
 
 def read(line: bytes) -> Inside:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,12 @@ def clauses(held: list[dict[str, Any]]) -> set[str]:
             named = reason.get("clause", [])
             found |= {named} if isinstance(named, str) else set(named)
     return found
+
+
+def told_of(trail: Path, values: Iterable[object]) -> set[str]:
+    """Which of some values stand in the trail's files, as they are or in another case."""
+    held = b"".join(file.read_bytes() for file in trail.rglob("*") if file.is_file()).lower()
+    return {str(value) for value in values if str(value).lower().encode() in held}
 
 
 def _troth(*words: str) -> Told:

@@ -68,6 +68,7 @@ def _first_visit(server: Server) -> Iterator[Scene]:
         home,
         Claim(text="the shop sent all its cookies", holds=TRACKING | {"session", "cart"} <= _sent(home)),
         Claim(text="no analytics or advertising cookie arrived", holds=not TRACKING & _arrived(home)),
+        Claim(text="the cart cookie waits until the visitor asks for it", holds="cart" not in _arrived(home)),
         Claim(text="the session cookie arrived, byte for byte", holds=_untouched(home, {"session"})),
         Claim(
             text="a policy for scripts holds the third parties back", holds=_csp_without(home, "googletagmanager.com")

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from example_app.demo import browser, show
+from example_app.demo.recorder import Recorder, read
 from example_app.demo.server import WORKERS, Server, serving
 from example_app.demo.walk import Scene, walk
 from example_app.demo.wire import Answer, Inside, Request, cookie_pairs, expired
@@ -146,3 +148,23 @@ def test_every_claim_holds_under_the_policy(tmp_path: Path) -> None:
         workers = guarded.workers_that_answered()
     assert [claim.text for claim in claims if not claim.holds] == []
     assert len(workers) == WORKERS
+
+
+async def test_camera_has_written_before_the_browser_can_know_that_all_has_come(tmp_path: Path) -> None:
+    film = tmp_path / "camera.jsonl"
+    lines_then: list[int] = []
+
+    async def shop(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 303, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def send(_message: Message) -> None:
+        lines_then.append(len(film.read_bytes().splitlines()))
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    await Recorder(shop, film)(scope, receive, send)
+    assert lines_then == [1, 1]
+    assert read(film.read_bytes()).answer.status == 303
