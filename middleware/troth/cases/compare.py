@@ -1,0 +1,106 @@
+"""The reference interpreter judges what the middleware saw; a difference fails the case, whatever it expects.
+
+Not denied: the findings are equal. Denied: both deny, and the rules that denied on the wire are among those of the
+reference (DESIGN section 5). A part that could not be taken out, such as a segment of the path, denies on the wire only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from troth.cases.stage import Judged
+from troth.engines import reference
+from troth.model.binding import Binding
+from troth.model.facts import ABSENT, PENDING, Exchange, Missing, Page
+from troth.model.findings import Finding
+from troth.model.policy import Policy
+from troth.model.rules import All, AnyOf, Condition, Names, Not, Rule
+from troth.model.words import RESTRICTING, Carrier, Phase, Thing, Word
+
+
+def whole(x: Exchange) -> Exchange:
+    """Return what was seen of an exchange as all that there is: what never came is absent."""
+    return replace(
+        x,
+        phase=Phase.END,
+        actor=ABSENT if x.actor is PENDING else x.actor,
+        actor_before=ABSENT if x.actor_before is PENDING else x.actor_before,
+        subject=None if x.subject is PENDING else x.subject,
+        body_pending=False,
+        records_open=False,
+        response_pending=False,
+    )
+
+
+def readable(policy: Policy, x: Exchange) -> Policy:
+    """Return the policy without the rules that ask for marks of a page whose text nobody read."""
+    if x.page is None or not isinstance(x.page.shows, Missing) or x.page.shows is not PENDING:
+        return policy
+    return replace(policy, rules=tuple(rule for rule in policy.rules if not _asks_marks(rule)))
+
+
+def _asks_marks(rule: Rule) -> bool:
+    parts = [part for part in (rule.match, rule.only_if, rule.expect) if part is not None]
+    parts += [opening.condition for opening in rule.openings]
+    return Thing.PAGE in rule.things and any(_reads_marks(part) for part in parts)
+
+
+def _reads_marks(condition: Condition) -> bool:
+    match condition:
+        case All(parts) | AnyOf(parts):
+            return any(_reads_marks(part) for part in parts)
+        case Not(part):
+            return _reads_marks(part)
+        case Names(word=word):
+            return word is Word.SHOWS
+        case _:
+            return False
+
+
+def differences(judged: Judged, policy: Policy, binding: Binding) -> tuple[str, ...]:
+    """Return how the reference judges otherwise, a sentence each; nothing where both agree."""
+    x = whole(judged.exchange)
+    policy = readable(policy, x)
+    x = x if x.page is None or x.page.shows is not PENDING else replace(x, page=Page(shows=ABSENT))
+    rules = {rule.id for rule in policy.rules}
+    mine = sorted(finding for finding in map(_plain, judged.findings) if finding.rule in rules)
+    found = reference.judge(policy, binding, x)
+    if judged.denial is None:
+        if found.denial is not None:
+            return (f"the reference denies: {_named(found.denial.findings)}",)
+        return _unequal(mine, sorted(map(_plain, found.findings)))
+    if not judged.denial.findings:
+        return ()  # a body that could not be read: no rule denied it
+    theirs = {finding.rule for finding in found.denial.findings} if found.denial is not None else set()
+    theirs |= {finding.rule for finding in found.findings if _cannot_be_cut(finding, x)}
+    beyond = [finding for finding in judged.denial.findings if finding.rule not in theirs]
+    return (f"the reference does not deny by: {_named(beyond)}",) if beyond else ()
+
+
+def _plain(finding: Finding) -> Finding:
+    return replace(finding, item=-1 if finding.item is None else finding.item, status=finding.status or 0)
+
+
+def _cannot_be_cut(finding: Finding, x: Exchange) -> bool:
+    if finding.thing is not Thing.FIELD or finding.item is None or finding.action not in RESTRICTING:
+        return False
+    return x.fields[finding.item].carrier is Carrier.PATH
+
+
+def _unequal(mine: list[Finding], theirs: list[Finding]) -> tuple[str, ...]:
+    more = [finding for finding in mine if finding not in theirs]
+    less = [finding for finding in theirs if finding not in mine]
+    said = [f"the reference does not find: {_named([one])}" for one in more]
+    said += [f"only the reference finds: {_named([one])}" for one in less]
+    if not said and len(mine) != len(theirs):
+        said.append("a finding was reported more than once")
+    return tuple(said)
+
+
+def _named(findings: Iterable[Finding]) -> str:
+    return "; ".join(
+        f"{finding.action} {finding.thing}"
+        f"{'' if finding.item in (None, -1) else f' {finding.item}'} by {finding.rule}{' (dry)' if finding.dry else ''}"
+        for finding in findings
+    )
