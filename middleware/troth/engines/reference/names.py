@@ -155,7 +155,8 @@ def _party_literal(view: View, asked: Names, place: Place, negated: bool, party:
 
 def _party_name(view: View, word: Word, name: str, place: Place, party: str, negated: bool) -> Value:
     if name in (DECLARED, UNDECLARED):
-        return _signed(truth.known(_answers_declared(word, party) == (name == DECLARED)), negated)
+        asked = _has_row(word, party) if name == DECLARED else party == UNDECLARED
+        return _signed(truth.known(asked), negated)
     if word is Word.PARTY and name == ANY:
         return _signed(truth.known(party != OWN), negated)
     if party == UNDECLARED:
@@ -164,7 +165,7 @@ def _party_name(view: View, word: Word, name: str, place: Place, party: str, neg
     return _signed(plain(view, name, party), negated)
 
 
-def _answers_declared(word: Word, party: str) -> bool:
+def _has_row(word: Word, party: str) -> bool:
     # `party: declared` asks for a row; a role or country is declared wherever it is not undeclared.
     return party != UNDECLARED and not (word is Word.PARTY and party == OWN)
 
