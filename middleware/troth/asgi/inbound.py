@@ -20,7 +20,7 @@ from troth.model.binding import Limits, Source
 from troth.model.facts import PENDING, UNREADABLE, Actor, Cookie, Direction, Field
 from troth.model.findings import Finding
 from troth.model.words import UNDECLARED, Action, Carrier, Thing
-from troth.runtime.heads import CookieEntry
+from troth.runtime.heads import OWN_COOKIE, CookieEntry
 from troth.runtime.hooks import Hook
 from troth.runtime.line import Reason
 from troth.runtime.people import People
@@ -317,6 +317,8 @@ def _cookies(judging: Judging, jar: Jar) -> HeaderList:
 
 def _looked_at(judging: Judging, entry: CookieEntry, piece: bytes) -> bool:
     """Judge one cookie by its value and everything else; whether it goes."""
+    if entry is OWN_COOKIE:
+        return False
     data = frozenset[str]()
     if entry.reads_value and (judging.known or not judging.site.values.quiet(piece)):
         data = probe_cookie(judging.site.cookie_probes, value_of(piece), judging.known)

@@ -22,7 +22,7 @@ from troth.model.facts import PENDING, Cookie, Direction, Page
 from troth.model.findings import Denial, Finding
 from troth.model.period import Period
 from troth.model.words import Action, Carrier, Phase, Thing
-from troth.runtime.heads import CookieEntry
+from troth.runtime.heads import OWN_COOKIE, CookieEntry
 
 _NEVER_EXPIRED: Final = b"troth_consent"
 
@@ -178,7 +178,7 @@ def _set_cookie(judging: Judging, value: bytes, jar: Jar, scope: Scope) -> bytes
     entry = judging.head.outbound[set_cookie.name_of(value)]
     if entry.depends:
         judging.depends = True
-    settled = not (entry.denies or judging.observed)
+    settled = entry is OWN_COOKIE or not (entry.denies or judging.observed)
     if settled and entry.drop:
         judging.cookies_out.append(entry)
         return None

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final
 
+from troth.consent.device import COOKIE_NAME
 from troth.engines.embedded import CompiledRule, Residual, Verdict
 from troth.engines.embedded.operators import header_value
 from troth.engines.embedded.truth import TRUE
@@ -63,6 +64,14 @@ class CookieEntry:
     def findings(self) -> tuple[Finding, ...]:
         """What was found where the entry says it all: of a cookie that goes, or whose value holds nothing."""
         return self.verdict.findings if self.drop else self.plain.findings
+
+
+_NOTHING: Final = Verdict((), ())
+OWN_COOKIE: Final = CookieEntry(
+    name=COOKIE_NAME, row=None, declared=True, drop=False, reads_value=False, live=False, silent=True, plain=_NOTHING,
+    verdict=_NOTHING, denies=False, depends=False, expiries=((), ()),
+)  # fmt: skip
+"""The device's own choices are no thing of any rule: whoever stripped them would forget what was refused."""
 
 
 class _CookieTable(dict[bytes, CookieEntry]):
@@ -146,6 +155,8 @@ class Head:
     def cookie_entry(self, raw: bytes, direction: Direction) -> CookieEntry:
         """Return the entry of a cookie by its raw name."""
         name, row, declared = self.site.cookie(raw)
+        if name == COOKIE_NAME:
+            return OWN_COOKIE
         verdict = self.residual.cookie(name, direction, row)
         plain = self._plain(name, row, direction, verdict)
         drop = verdict.withheld
