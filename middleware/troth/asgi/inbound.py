@@ -36,25 +36,31 @@ def _people(judging: Judging) -> People:
 
 
 async def people_before(judging: Judging, scope: Scope) -> None:
-    """Ask who asks, where the binding can tell before the app; read the addressed subject that the head names."""
+    """Ask who asks, where the binding can tell before the app; read the addressed subject that the head names.
+
+    What is told before the app counts from then on, so that a refusal comes before the app has done anything.
+    """
     people, x = _people(judging), judging.x
     if people.before is not None:
         x.actor_before, known = await people.actor(people.before, scope, x.now)
-        if people.after is None:
-            x.actor = x.actor_before
+        x.actor = x.actor_before
         _know(judging, known)
     if x.subject is PENDING and not _in_body(x.route.subject if x.route else None):
         await people_in_request(judging, scope)
 
 
 async def people_after(judging: Judging, scope: Scope) -> None:
-    """Ask who asked, once the app has answered; a hook that fails leaves the actor unreadable."""
+    """Ask who asked, once the app has answered: where nobody was asked before, or nobody was there (a login).
+
+    A hook that fails leaves the actor unreadable.
+    """
     people, x = _people(judging), judging.x
-    if x.actor is not PENDING or people.after is None:
+    if people.after is None or isinstance(x.actor, Actor) or x.actor is UNREADABLE:
         return
-    x.actor, known = await people.actor(people.after, scope, x.now)
-    if x.actor is None and isinstance(x.actor_before, Actor):
-        x.actor = x.actor_before
+    actor, known = await people.actor(people.after, scope, x.now)
+    if actor is None and x.actor is None:
+        return
+    x.actor = actor
     _know(judging, known)
     judging.again()
 
