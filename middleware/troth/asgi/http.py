@@ -71,15 +71,13 @@ class HttpExchange:
             self._kind = body_kind(self._head.content_type)
             judging.x.body_pending = bool(self._kind)
         await inbound.people_before(judging, self._scope)
-        judging.enter()
         late = judging.x.body_pending and inbound.reads_body(judging)
-        if not late:
-            inbound.head_fields(judging, self._scope, self.jar.headers)
+        judging.enter(None if late else self._head_fields)
         held = await self._request_body()
         if self._closed or held.gone:
             return
         if late:
-            inbound.head_fields(judging, self._scope, self.jar.headers)
+            self._head_fields()
         await inbound.people_in_request(judging, self._scope)
         if self._watch is None or not judging.x.body_pending:
             self._request_complete()
@@ -90,6 +88,9 @@ class HttpExchange:
             await self._deny()
             return
         await self._call(scope, held)
+
+    def _head_fields(self) -> None:
+        inbound.head_fields(self.judging, self._scope, self.jar.headers)
 
     async def _request_body(self) -> Held:
         """Hold the body where a rule reads it before the app may; else watch it pass, if it is to be tagged."""

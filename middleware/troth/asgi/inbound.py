@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from troth._types import HeaderList, Scope
@@ -120,13 +120,19 @@ def head_fields(judging: Judging, scope: Scope, headers: HeaderList) -> None:
     """Report fields of query, path and headers, and note what has to go from them."""
     site, x = judging.site, judging.x
     tagging = site.tagging(x.route)
-    raw = scope.get("query_string", b"")
-    if raw:
-        _query_fields(judging, tagging, raw)
-    for name, value in judging.params.items():
-        for category in tagging.names.of(name):
-            _report(judging, Carrier.PATH, name, category, None)
-            _age_of(judging, tagging, name, category, value)
+    found = list(_query_fields(judging, tagging, scope.get("query_string", b"")))
+    found += [
+        (Carrier.PATH, name, category, name, value, None)
+        for name, value in judging.params.items()
+        for category in tagging.names.of(name)
+    ]
+    for _, _, category, name, value, _ in found:
+        _age_of(judging, tagging, name, category, value)
+    if x.ages:
+        judging.again()
+    for carrier, shown, category, _, _, place in found:
+        _report(judging, carrier, shown, category, place)
+    _selected(judging, tagging, scope)
     table = tagging.headers
     for at in [at for at, pair in enumerate(headers) if table[pair[0]]]:
         header = headers[at][0]
@@ -135,14 +141,31 @@ def head_fields(judging: Judging, scope: Scope, headers: HeaderList) -> None:
                 _report(judging, Carrier.HEADER, header.decode("latin-1"), category, ("header", at))
 
 
-def _query_fields(judging: Judging, tagging: Any, raw: bytes) -> None:
+Stated = tuple[Carrier, str, str, str, str, tuple[str, Any] | None]
+"""A field of the head: where it stands, the name that may be shown, category, name, value, and how to take it out."""
+
+
+def _query_fields(judging: Judging, tagging: Any, raw: bytes) -> Iterator[Stated]:
+    if not raw:
+        return
     pairs = query.split(raw)
     found = query.tag(pairs, tagging.names, probes=tagging.probes, known=judging.known, undeclared=tagging.undeclared)
     for field in found:
         name = pairs[field.at].name
         for category in field.categories or (UNDECLARED,):
-            _report(judging, Carrier.QUERY, field.shown, category, ("query", name))
-            _age_of(judging, tagging, name, category, pairs[field.at].value)
+            yield Carrier.QUERY, field.shown, category, name, pairs[field.at].value, ("query", name)
+
+
+def _selected(judging: Judging, tagging: Any, scope: Scope) -> None:
+    """Report the fields that a request asks for by name, as the binding's `selects` says: they count as seen."""
+    route = judging.x.route
+    if route is None or route.selects is None:
+        return
+    given = read(route.selects, scope, judging.params) or ""
+    for name in filter(None, map(str.strip, given.split(","))):
+        for category in tagging.names.of(name):
+            field = Field(category=category, carrier=Carrier.JSON, direction=Direction.RESPONSE, name=category)
+            judging.field(field, 0)
 
 
 def _age_of(judging: Judging, tagging: Any, name: str, category: str, value: str) -> None:

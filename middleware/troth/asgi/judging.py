@@ -43,7 +43,7 @@ class Judging:
     """
 
     __slots__ = (
-        "_may_deny", "changed", "closing", "consent", "cookies_in", "cookies_out", "denial", "depends", "duties",
+        "_by_fields", "_may_deny", "changed", "closing", "consent", "cookies_in", "cookies_out", "denial", "depends", "duties",
         "edits", "fields", "head", "inspect", "known", "observed", "open", "page", "params", "reasons", "runtime",
         "seen", "site", "tags", "x",
     )  # fmt: skip
@@ -75,10 +75,22 @@ class Judging:
         self.observed = observed
         """Somebody watches: every thing is noted, also those about which nothing was found."""
         self._may_deny = False
+        self._by_fields = False
+        """Fields of the head had a part in what was found about the exchange."""
 
-    def enter(self) -> None:
-        """Take the residual of the head: what it settles about the exchange, and what stays open."""
+    def enter(self, report: Callable[[], None] | None = None) -> None:
+        """Take the residual of the head: what it settles about the exchange, and what stays open.
+
+        `report` reports the fields of the head. Where there are any, the exchange is judged with them, and not by what
+        is remembered of heads without.
+        """
         self.head: Head = head_of(self.site, self.x)
+        if report is not None:
+            report()
+        if self.fields:
+            self._by_fields = True
+            self.open = self._judge(self.site.engine.rules[Thing.EXCHANGE], final=False)
+            return
         verdict = self.head.residual.exchange
         self.open = list(verdict.live)
         if verdict.findings:
@@ -115,6 +127,10 @@ class Judging:
         """Judge what is left of the exchange when its bodies are read: by memory where the head allows it."""
         rules: Iterable[CompiledRule] = self.open
         if not rules:
+            return
+        if self._by_fields:
+            note_headers()
+            self.open = self._judge(rules, final=True)
             return
         if self.head.quiet and not self.x.records and not self.x.response_unreadable:
             self.closing = self.head.closing(self.x.status or 0, frozenset(self.seen))
@@ -157,7 +173,7 @@ class Judging:
     # fields
 
     def field(self, field: Field, n: int = 1) -> tuple[Finding, ...]:
-        """Report a field (all that stand at one place); returns what was found."""
+        """Report a field (all `n` values that stand at one place; 0: asked for, not there); returns what was found."""
         index = len(self.fields)
         self.fields.append(field)
         self.seen.add((field.category, field.carrier, field.direction))
@@ -166,7 +182,7 @@ class Judging:
         if verdict.live:
             view: View = FieldView(self.site.engine.tables, self.x, field)
             found = (*found, *self.site.engine.settle(verdict.live, view))
-        if field.category != UNDECLARED and field.carrier is not Carrier.TRAIL:
+        if n and field.category != UNDECLARED and field.carrier is not Carrier.TRAIL:
             key = (field.category, field.carrier.value, field.name)
             self.tags[key] = self.tags.get(key, 0) + n
         if found:

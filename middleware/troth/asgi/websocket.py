@@ -41,8 +41,7 @@ class WebSocketExchange:
         """Judge the handshake; deny it before it is accepted, or hand it on without what is withheld."""
         judging = self.judging
         await inbound.people_before(judging, self._scope)
-        judging.enter()
-        inbound.head_fields(judging, self._scope, self.jar.headers)
+        judging.enter(lambda: inbound.head_fields(judging, self._scope, self.jar.headers))
         await inbound.people_in_request(judging, self._scope)
         judging.x.phase = Phase.REQUEST_BODY
         judging.judge_exchange(final=False)
