@@ -68,7 +68,7 @@ binding:
 
 
 def policy_text(rules: str, routes: str = ROUTES, policy: str = POLICY) -> str:
-    return policy + ("rules:" + rules if rules.strip() else "") + routes
+    return policy + ("rules:\n" + rules if rules.strip() else "") + routes
 
 
 @dataclass
@@ -179,20 +179,24 @@ class Shop:
         json_body: Any = None,
         body: bytes | list[bytes] = b"",
         kind: bytes = b"application/json",
-        length: bool = True,
+        length: bool | None = True,
+        host: bytes = HOST,
         after: Callable[[], Awaitable[Message]] | None = None,
         on_send: Callable[[Message], None] | None = None,
         **scope: Any,
     ) -> Answer:
-        """Send one request. `body` as a list gives the chunks; `after` what follows the body."""
+        """Send one request. `body` as a list gives the chunks; `after` what follows the body.
+
+        `length` says whether the body is declared or chunked; None sends neither header, as HTTP/2 may.
+        """
         if json_body is not None:
             body = json.dumps(json_body).encode()
         chunks = body if isinstance(body, list) else [body]
-        given = [(b"host", HOST), *headers]
+        given = [(b"host", host), *headers]
         size = sum(map(len, chunks))
         if size or isinstance(body, list):
-            given += [(b"content-type", kind)]
-            given += [(b"content-length", b"%d" % size)] if length else [(b"transfer-encoding", b"chunked")]
+            framing = [(b"transfer-encoding", b"chunked"), (b"content-length", b"%d" % size)]
+            given += [(b"content-type", kind), *([] if length is None else framing[length : length + 1])]
         path, _, query = path.partition("?")
         full: Scope = {
             "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1",
