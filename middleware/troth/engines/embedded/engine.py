@@ -233,11 +233,11 @@ class Engine:
         self._residuals: dict[object, Residual] = {}
         self._standings: dict[int, tuple[Choices, object, datetime]] = {}
         self._lasts = {name: row.lasts for name, row in policy.consents.items()}
-        self._strong = tuple(row.id for row in policy.data.values() if row.strong)
+        self._strong = tuple(row.id for row in policy.data.values() if row.strong or row.probes)
         self._all = tuple(policy.data)
 
     def categories_on(self, route: object) -> Iterable[str]:
-        """Return the categories that a name can have on a route: all, or where none is declared the strong ones."""
+        """Return the categories that a name can have on a route: all, or on none the strong and the probed ones."""
         return self._strong if route is None else self._all
 
     def begin(self, exchange: Exchange) -> Run:
