@@ -299,7 +299,7 @@ def forwarded(judging: Judging, scope: Scope, jar: Jar, headers: HeaderList, *, 
         gone = [jar.headers[at] for at in edits.headers]
         changed = [pair for pair in changed if pair not in gone] if gone else changed
         query_string = query.remove_names(query_string, edits.query) if edits.query else query_string
-    if validated and judging.head.varies and wants_page(headers):
+    if validated and (caching.holds_marks(headers) or (judging.head.varies and wants_page(headers))):
         changed = caching.own_validators(changed, judging.head.consent_tag)
     if judging.head.reads_responses and scope["type"] == "http":
         changed = readable_encodings(changed)

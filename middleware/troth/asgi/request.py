@@ -24,6 +24,7 @@ _LONGEST_LENGTH: Final = 19
 _UNANNOUNCED: Final = frozenset(("2", "3"))
 """Versions of HTTP in which a body needs no header that announces it."""
 _SECURE: Final = frozenset({"https", "wss"})
+_VALIDATORS: Final = frozenset((b"if-match", b"if-none-match", b"if-modified-since", b"if-range"))
 JSON, FORM, MULTIPART, OTHER = "json", "form", "multipart", ""
 _NOTHING_ASKED: Final[frozenset[str]] = frozenset()
 
@@ -56,7 +57,7 @@ class Head:
                 signals = signals | {"gpc"} if value == b"1" else signals
             elif name == b"dnt":
                 signals = signals | {"dnt"} if value == b"1" else signals
-            elif name == b"if-none-match" or name == b"if-modified-since" or name == b"if-range":
+            elif name in _VALIDATORS:
                 self.validators = True
         self.signals = signals
 

@@ -64,6 +64,11 @@ def mark_etags(headers: HeaderList, tag: bytes) -> HeaderList:
     return result if changed else headers
 
 
+def holds_marks(headers: HeaderList) -> bool:
+    """Say whether the client sends back a validator that we have marked."""
+    return any(_MARK in value for name, value in headers if name.lower() in _CONDITIONAL)
+
+
 def own_validators(headers: HeaderList, tag: bytes) -> HeaderList:
     """Return request headers as the app must see them: validators without our mark, foreign ones dropped.
 
