@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from datetime import datetime
 from typing import Final
 
-from troth._types import ASGIApp, Receive, Scope, Send
+from troth._types import ASGIApp, Message, Receive, Scope, Send
 from troth.asgi import own_routes
 from troth.asgi.http import HttpExchange
 from troth.asgi.judging import Judging, Observer
@@ -17,6 +17,7 @@ from troth.asgi.websocket import WebSocketExchange
 from troth.filters.cookies import Jar
 from troth.runtime.runtime import GPC_PATH, PREFIX, BindingGiven, PolicyGiven, Runtime
 
+_SHUT_DOWN: Final = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed"})
 CURRENT: Final[ContextVar[HttpExchange | None]] = ContextVar("troth", default=None)
 """The exchange that is being served in this context; `troth.consent` finds it here, the scope stays as it came."""
 
@@ -109,8 +110,20 @@ class PolicyMiddleware:
                 await self._guard.http(self.app, scope, receive, send)
             case "websocket":
                 await WebSocketExchange(self._guard, self.app, scope, receive, send).run()
+            case "lifespan":
+                await self.app(scope, receive, self._sealing(send))
             case _:
                 await self.app(scope, receive, send)
+
+    def _sealing(self, send: Send) -> Send:
+        """Return a send that seals the trail when the app has shut down: a server may end its workers without exit."""
+
+        async def sealing(message: Message) -> None:
+            if message["type"] in _SHUT_DOWN:
+                self.runtime.seal()
+            await send(message)
+
+        return sealing
 
 
 def wrap(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -102,6 +103,11 @@ class Runtime:
     def write_encoded(self, members: bytes) -> int:
         """Write one line whose members are encoded already."""
         return self._write(members)
+
+    def seal(self) -> None:
+        """Seal the trail as far as that can be done now; a line that still comes opens a new segment."""
+        with suppress(TrailError):
+            self.trail.close()
 
     def close(self) -> None:
         """Seal the trail and close the stores."""
