@@ -19,7 +19,7 @@ IN, OUT = Direction.REQUEST, Direction.RESPONSE
 
 VOCABULARY = """
 policy:
-  identity: {id: shop, hosts: [shop.example]}
+  identity: {id: shop, hosts: [shop.example, '*.cdn.example']}
   versions: [{id: 1}, {id: 2}]
   data:
     name: {fields: [name]}

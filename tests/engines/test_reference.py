@@ -246,8 +246,8 @@ def test_a_party_is_known_by_host_subdomain_or_script_name() -> None:
 
 
 def test_the_own_host_and_the_page_itself_are_own() -> None:
-    for host in (None, "shop.example", "www.shop.example"):
-        assert acts("{party: own}", exchange(elements=(Element(kind="image", host=host),)), "element")
+    for host, own in ((None, True), ("shop.example", True), ("a.cdn.example", True), ("www.shop.example", False)):
+        assert acts("{party: own}", exchange(elements=(Element(kind="image", host=host),)), "element") is own
     local = exchange(host="localhost", elements=(Element(kind="image", host="localhost"),))
     assert acts("{party: own}", local, "element")
 

@@ -6,6 +6,7 @@ an atom, so that what an undeclared row is worth (judging, section 3) can be wri
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
@@ -35,6 +36,7 @@ from troth.model.words import (
     DECLARED,
     RESTRICTING,
     UNDECLARED,
+    Carrier,
     Mode,
     Thing,
     Word,
@@ -91,15 +93,47 @@ def _plan_rule(rule: Rule, order: int, thing: Thing, tables: Tables) -> PlannedR
     if own:
         ways.append(Way(op=outside.compile(All(own))))
     ways += [Way(op=outside.compile(opening.condition), clauses=opening.clauses) for opening in rule.openings]
+    match = inside.compile(rule.match) if rule.match is not None else ("const", "t")
     return PlannedRule(
         rule=rule,
         order=order,
         thing=thing,
-        match=inside.compile(rule.match) if rule.match is not None else ("const", "t"),
+        match=_of_named_fields(rule, match) if thing is Thing.FIELD else match,
         ways=tuple(ways),
         effects=effects,
         asks_https=any(_asks_https(part) for part in (rule.match, rule.only_if) if part is not None),
     )
+
+
+def _of_named_fields(rule: Rule, match: Op) -> Op:
+    """Keep from a rule the fields that are things only for rules that name them (judging, section 4)."""
+    named = {name for atom in _atoms(rule) for name in _field_names(atom)}
+    hidden = frozenset((Carrier.TRAIL.value, Carrier.CONNECTION.value, UNDECLARED)) - named
+    return ("all", ("unnamed", hidden), match) if hidden else match
+
+
+def _atoms(rule: Rule) -> Iterator[Condition]:
+    for condition in (rule.match, rule.only_if, rule.expect, *(opening.condition for opening in rule.openings)):
+        if condition is not None:
+            yield from _leaves(condition)
+
+
+def _leaves(condition: Condition) -> Iterator[Condition]:
+    match condition:
+        case All(parts) | AnyOf(parts):
+            for part in parts:
+                yield from _leaves(part)
+        case Not(part):
+            yield from _leaves(part)
+        case _:
+            yield condition
+
+
+def _field_names(atom: Condition) -> tuple[str, ...]:
+    if not isinstance(atom, Names):
+        return ()
+    asked = {Word.CARRIER: atom.names, Word.DATA: atom.names + atom.carriers, Word.COMPLETE: atom.carriers}
+    return asked.get(atom.word, ())
 
 
 def _asks_https(condition: Condition) -> bool:
@@ -151,7 +185,10 @@ class _Compiler:
                 rest = tuple(name for name in rest if name != "any")
             if rest:
                 ops.append(("declared", fact.word.value, self._fallback, _negate(self._plain(fact, rest), negated)))
-        return ops[0] if len(ops) == 1 else ("all" if negated else "any", *ops)
+        whole = ops[0] if len(ops) == 1 else ("all" if negated else "any", *ops)
+        if fact.word in (Word.PARTY, Word.ROLE, Word.COUNTRY):
+            return ("by-party", "any" if self._in_match else "all", whole)
+        return whole
 
     def _plain(self, fact: Names, names: tuple[str, ...]) -> Op:
         word = fact.word
@@ -168,10 +205,9 @@ class _Compiler:
         literal = tuple(n for n in names if reference(n) is None and n not in ("any", "none", "own"))
         if word in (Word.COUNTRY, Word.REGION):
             literal = tuple(sorted(self._tables.area(literal)))
-        each = not self._in_match and word in (Word.PARTY, Word.ROLE, Word.COUNTRY)
         ops: list[Op] = [*special, *refs]
         if literal:
-            ops.append(("each" if each else "in", word.value, frozenset(literal)))
+            ops.append(("in", word.value, frozenset(literal)))
         return ops[0] if len(ops) == 1 else ("any", *ops)
 
     def _data(self, names: tuple[str, ...], carriers: tuple[str, ...]) -> Op:

@@ -36,9 +36,7 @@ class Tables:
         self.binding = binding
         self.version_index = {version.id: index for index, version in enumerate(policy.versions)}
         self.spread: Mapping[str, frozenset[str]] = {name: self._members(name) for name in policy.data}
-        self.personal = frozenset(
-            row.id for row in policy.data.values() if row.personal and not row.members and row.id != PERSONAL_DATA
-        )
+        self.personal = self._personal()
         self.row_data = {name: self.categories(purpose.data) for name, purpose in policy.purposes.items()}
         self.party_data = {name: self.categories(party.data) for name, party in policy.parties.items()}
         self._rows = {row.pattern: row for row in policy.cookies}
@@ -47,10 +45,17 @@ class Tables:
         )
 
     def _members(self, name: str, seen: frozenset[str] = frozenset()) -> frozenset[str]:
+        """Return a category with all that stand under it: a route may declare the umbrella itself."""
         row = self.policy.data.get(name)
-        if row is None or not row.members or name in seen:
+        if row is None or name in seen:
             return frozenset((name,))
-        return frozenset().union(*(self._members(member, seen | {name}) for member in row.members))
+        return frozenset((name,)).union(*(self._members(member, seen | {name}) for member in row.members))
+
+    def _personal(self) -> frozenset[str]:
+        """Return the personal categories, and the umbrellas over one of them."""
+        rows = self.policy.data
+        leaves = {row.id for row in rows.values() if row.personal and not row.members and row.id != PERSONAL_DATA}
+        return frozenset(leaves | {name for name in rows if rows[name].members and leaves & self.spread[name]})
 
     def categories(self, names: tuple[str, ...]) -> frozenset[str]:
         """Return the categories that `names` cover: umbrellas and ``personal-data`` spread out."""

@@ -40,7 +40,7 @@ from troth.model.facts import (
 )
 from troth.model.findings import Denial, Finding, Judgement
 from troth.model.policy import Policy
-from troth.model.words import OWN_COPY_TAGS, Action, Carrier, Mode, Phase, Thing
+from troth.model.words import OWN_COPY_TAGS, RESTRICTING, Action, Carrier, Mode, Phase, Thing
 from troth.plan import PlannedRule, Tables, compile_plan
 
 _MARK: Final = 8
@@ -123,6 +123,11 @@ class Verdict:
     live: tuple[CompiledRule, ...]
 
     @property
+    def quiet(self) -> bool:
+        """Whether nothing has to be done: what was found is only told."""
+        return all(f.dry or f.action in (Action.KEPT, Action.OPENED, Action.ALERT) for f in self.findings)
+
+    @property
     def withheld(self) -> bool:
         """Whether a settled rule takes the thing away."""
         return any(f.action in (Action.WITHHOLD, Action.DENY) and not f.dry for f in self.findings)
@@ -140,7 +145,9 @@ class Residual:
         """What the runtime remembers together with it."""
         self._cookies: dict[tuple[str, Direction, str | None], Verdict] = {}
         self._fields: dict[tuple[str, Carrier, Direction], Verdict] = {}
-        self.exchange = self.settle(ExchangeView(engine.tables, frozen))
+        whole = ExchangeView(engine.tables, frozen)
+        whole.sees_fields = False
+        self.exchange = self.settle(whole)
         self._guards: dict[tuple[str, Direction], bool] = {}
 
     def settle(self, view: View, rules: Iterable[CompiledRule] | None = None) -> Verdict:
@@ -259,13 +266,14 @@ class Engine:
 
     def residual(self, x: Exchange) -> Residual:
         """Return the residual of a head: remembered by the head facts, until a date in them matters."""
-        standing, until = self._standing(x.device, x.now)
+        standing, until = self.standing(x.device, x.now)
         quiet = not (x.body_pending or x.ages or x.recorded or x.records_open) and x.subject is None
         before = x.actor_before if x.actor_before in (None, ABSENT) else PENDING
         actor = x.actor if x.actor in (None, ABSENT) else PENDING
         key = (
             id(x.route), x.purpose, x.https, x.own_route, x.signals, standing, x.region, x.serving, x.party,
             x.asked, tuple(sorted(x.bound.items())), x.version, x.coming, x.attested, quiet, before, actor,
+            x.subject is None, x.records_open or bool(x.recorded),
         )  # fmt: skip
         found = self._residuals.get(key)
         if found is not None and x.now < found.until:
@@ -275,13 +283,13 @@ class Engine:
         frozen = x.but(
             phase=Phase.HEAD, host="", actor_before=before, actor=actor, cookies=(), fields=(), records=(),
             elements=(), page=None, events=(), status=None, headers={}, response_pending=True,
-            subject=x.subject if quiet else PENDING, ages=(), body_pending=not quiet,
+            subject=None if x.subject is None else PENDING, ages=(), body_pending=not quiet,
             recorded=(), records_open=x.records_open or bool(x.recorded),
         )  # fmt: skip
         found = self._residuals[key] = Residual(self, frozen, until)
         return found
 
-    def _standing(self, choices: Choices, now: datetime) -> tuple[object, datetime]:
+    def standing(self, choices: Choices, now: datetime) -> tuple[object, datetime]:
         """Return what the choices of a device amount to now, as a key, and until when that holds."""
         remembered = self._standings.get(id(choices))
         if remembered is not None and remembered[0] is choices and now < remembered[2]:
@@ -333,11 +341,12 @@ class Engine:
             return finding if asks or finding.status == 401 else _as(finding, Action.PROTECTED)
         if finding.thing is Thing.RECORD and action in (Action.DENY, Action.WITHHOLD, Action.MASK):
             return _as(finding, Action.PROTECTED)
-        if isinstance(view, FieldView):
-            if view.item.direction is Direction.REQUEST:
-                return _as(finding, Action.WITHHOLD) if action is Action.DENY else finding
-            if action in (Action.WITHHOLD, Action.MASK, Action.DENY):
-                return _as(finding, Action.PROTECTED)
+        if finding.thing is Thing.PAGE:
+            return _as(finding, Action.PROTECTED) if action is Action.DENY else finding
+        if action in RESTRICTING and isinstance(view, FieldView) and _is_shown(view.item):
+            return _as(finding, Action.PROTECTED)
+        if action is Action.DENY and finding.thing in (Thing.FIELD, Thing.COOKIE, Thing.ELEMENT):
+            return _as(finding, Action.WITHHOLD)
         return finding
 
     def denial(self, findings: Iterable[Finding], x: Exchange) -> Denial | None:
@@ -350,6 +359,11 @@ class Engine:
         if redirect:
             return Denial(status=308 if x.method in ("GET", "HEAD") else 403, redirect=True, findings=denying)
         return Denial(status=first.status or 403, redirect=False, findings=denying)
+
+
+def _is_shown(field: Field) -> bool:
+    """Whether a field stands in the answer; what the trail would hold is no part of it."""
+    return field.direction is Direction.RESPONSE and field.carrier is not Carrier.TRAIL
 
 
 def _as(finding: Finding, action: Action) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import copy
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from troth.engines.embedded.people import (
     Judge,
     actor_operator,
     consent_operator,
+    counts,
     exchange_data,
     missing,
     refer,
@@ -32,7 +34,7 @@ from troth.engines.embedded.views import (
 )
 from troth.model.facts import Direction, Missing, Person
 from troth.model.period import Period
-from troth.model.words import OWN, PROTECTED_TAGS, UNDECLARED, Carrier, Phase
+from troth.model.words import OWN, PROTECTED_TAGS, Carrier, Phase
 from troth.plan.compile import Op
 from troth.plan.tables import Tables
 
@@ -109,6 +111,8 @@ def _declared(tables: Tables, word: str, fallback: Op, op: Op) -> Judge:
 def _in(_tables: Tables, word: str, names: frozenset[str]) -> Judge:
     if word == "asked":
         return _asked(names)
+    if word == "carrier":
+        return _stands(names)
     values = _values(word)
 
     def is_in(view: View) -> int:
@@ -120,6 +124,20 @@ def _in(_tables: Tables, word: str, names: frozenset[str]) -> Judge:
         return A if None in found else FALSE
 
     return is_in
+
+
+def _stands(names: frozenset[str]) -> Judge:
+    """Whether something stands on one of these carriers; of an exchange that is open until all of it has come."""
+
+    def stands(view: View) -> int:
+        if view.named("carrier") & names:
+            return TRUE
+        if type(view) is not ExchangeView:
+            return FALSE
+        coming = not view.sees_fields or view.x.body_pending or view.x.phase < Phase.END
+        return OPEN if coming else FALSE
+
+    return stands
 
 
 def _asked(names: frozenset[str]) -> Judge:
@@ -138,20 +156,32 @@ def _asked(names: frozenset[str]) -> Judge:
     return asked
 
 
-def _each(_tables: Tables, word: str, names: frozenset[str]) -> Judge:
-    values = _values(word)
+def _by_party(tables: Tables, joint: str, op: Op) -> Judge:
+    """Judge a thing of several parties for each of them: one is enough in a match, a way out wants all."""
+    judge, table = build(op, tables), ANY if joint == "any" else ALL
 
-    def each(view: View) -> int:
-        if word == "role" and view.parties:
-            return known(all(set(party.roles) & names for party in view.parties))
-        found = values(view)
-        if not found:
-            return FALSE
-        if found <= names:
-            return TRUE
-        return A if None in found and found - {None} <= names else FALSE
+    def by_party(view: View) -> int:
+        if view.parties is None or len(view.parties) < 2:
+            return judge(view)
+        result = FALSE if joint == "any" else TRUE
+        for party in view.parties:
+            one = copy(view)
+            one.parties = (party,)
+            result = table[result][judge(one)]
+        return result
 
-    return each
+    return by_party
+
+
+def _unnamed(_tables: Tables, hidden: frozenset[str]) -> Judge:
+    """Whether a field is a thing for rules that do not name its carrier or say `undeclared`."""
+
+    def unnamed(view: View) -> int:
+        data = view.data()
+        seen = view.named("carrier") if isinstance(data, Missing) else data | view.named("carrier")
+        return known(not seen & hidden)
+
+    return unnamed
 
 
 def _is(_tables: Tables, word: str, which: str) -> Judge:
@@ -202,7 +232,7 @@ def _seen(view: View, carriers: tuple[str, ...]) -> frozenset[str]:
         return exchange_data(view)
     found: set[str] = set()
     for field in view.x.fields:
-        if field.category != UNDECLARED and {field.carrier.value, field.direction.value} & set(carriers):
+        if counts(field, carriers) and {field.carrier.value, field.direction.value} & set(carriers):
             found.add(field.category)
     for record in view.x.records:
         if {record.carrier.value, record.direction.value} & set(carriers):
@@ -220,6 +250,8 @@ def _not_seen(view: View, carriers: tuple[str, ...]) -> int:
     """Return what it means that a category has not been seen: false, still open, or hidden in an unreadable body."""
     if not isinstance(view, ExchangeView):
         return missing(Missing.PENDING) if isinstance(view.data(), Missing) else FALSE
+    if not view.sees_fields:
+        return OPEN
     request = not carriers or bool(_REQUEST_BODY & set(carriers))
     response = not carriers or bool(_RESPONSE & set(carriers))
     if (request and view.x.body_pending) or (response and view.x.response_pending):
@@ -558,7 +590,8 @@ _BUILDERS: dict[str, Callable[..., Judge]] = {
     "not": _not,
     "declared": _declared,
     "in": _in,
-    "each": _each,
+    "by-party": _by_party,
+    "unnamed": _unnamed,
     "is": _is,
     "like": _like,
     "data": _data,

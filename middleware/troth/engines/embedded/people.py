@@ -8,12 +8,12 @@ from datetime import datetime
 from troth.engines.embedded.truth import ABSENT as A
 from troth.engines.embedded.truth import ALL, ANY, FALSE, OPEN, TRUE, UNREADABLE, known
 from troth.engines.embedded.views import EventView, ExchangeView, FieldView, RecordView, Values, View
-from troth.model.consent import Choice, Choices, ChoiceState
-from troth.model.facts import Actor, Direction, Missing, Person, Subject
+from troth.model.consent import NO_CHOICES, Choice, Choices, ChoiceState
+from troth.model.facts import Actor, Direction, Field, Missing, Person, Subject
 from troth.model.period import Period
 from troth.model.policy import ConsentRow, Signal, SignalRule
 from troth.model.words import ANY as ANY_NAME
-from troth.model.words import OWN, UNDECLARED, reference
+from troth.model.words import OWN, UNDECLARED, Carrier, reference
 from troth.plan.tables import Tables
 
 Judge = Callable[[View], int]
@@ -41,8 +41,7 @@ def refer(view: View, name: str) -> Values | Missing:
         case "party":
             return view.party_names()
         case "country":
-            countries = view.countries()
-            return countries if countries is None else frozenset(c for c in countries if c is not None)
+            return _stated(view.countries())
         case "data":
             return exchange_data(view) if isinstance(view, ExchangeView) else view.data()
         case "route":
@@ -58,10 +57,25 @@ def refer(view: View, name: str) -> Values | Missing:
             return Missing.ABSENT if value is None else frozenset((value,))
 
 
+def _stated(countries: frozenset[str | None] | None) -> Values:
+    """Return countries, or none at all where that of one party is not stated."""
+    if countries is None:
+        return None
+    known_ones = frozenset(country for country in countries if country is not None)
+    return known_ones if len(known_ones) == len(countries) else frozenset()
+
+
+def counts(field: Field, carriers: tuple[str, ...]) -> bool:
+    """Whether a field is among the data of its exchange: not the trail's, and an address only where asked for."""
+    if field.carrier is Carrier.CONNECTION:
+        return Carrier.CONNECTION in carriers
+    return field.category != UNDECLARED and field.carrier is not Carrier.TRAIL
+
+
 def exchange_data(view: View) -> frozenset[str]:
     """Categories seen so far in an exchange, the route's declared ones included."""
     found = set(view.x.route.data) if view.x.route else set()
-    found |= {field.category for field in view.x.fields if field.category != UNDECLARED}
+    found |= {field.category for field in view.x.fields if counts(field, ())}
     for record in view.x.records:
         found |= record.data
     return frozenset(found)
@@ -106,13 +120,26 @@ def spread(view: View, params: tuple[tuple[str, str], ...]) -> tuple[list[Wanted
 # consent --------------------------------------------------------------------------------------------------------
 
 
-def _merged(choices: Choices, view: View, holder: str, name: str) -> tuple[Choice, ...]:
+def _merged(choices: Choices, recorded: Iterable[Choice], name: str) -> tuple[Choice, ...]:
     """Return the choices of one consent, those that this exchange records in place of older ones."""
     found = {choice.params: choice for choice in choices.of(name)}
-    for recorded_holder, recorded in view.x.recorded:
-        if recorded_holder == holder:
-            found.update({choice.params: choice for choice in recorded.of(name)})
+    found.update({choice.params: choice for choice in recorded})
     return tuple(found.values())
+
+
+def _recorded(view: View, holder: str, whose: Subject | Choices, name: str) -> tuple[Choice, ...]:
+    """Return what this exchange records for a holder: of a record's subject only if the exchange is about that one."""
+    if not view.x.recorded or (holder == "person" and not _is_of_exchange(view, whose)):
+        return ()
+    return tuple(choice for who, choices in view.x.recorded if who == holder for choice in choices.of(name))
+
+
+def _is_of_exchange(view: View, whose: Subject | Choices) -> bool:
+    in_record = isinstance(view, RecordView) or (isinstance(view, FieldView) and view.item.record is not None)
+    if not in_record:
+        return True
+    addressed = view.visitor() if view.x.subject is None else view.x.subject
+    return isinstance(addressed, Person) and isinstance(whose, Person) and addressed.id == whose.id
 
 
 def _has(choice: Choice, wanted: Wanted) -> bool:
@@ -120,13 +147,13 @@ def _has(choice: Choice, wanted: Wanted) -> bool:
     if not choice.params:
         return True
     given = dict(choice.params)
-    return all(value == ANY_NAME or given.get(name) == value for name, value in wanted.items())
+    return all(given.get(name) == value for name, value in wanted.items())
 
 
 def _bears(choice: Choice, wanted: Wanted) -> bool:
     """Whether a refusal touches these parameters: it disagrees on none that both name."""
     given = dict(choice.params)
-    return all(value == ANY_NAME or given.get(name, value) == value for name, value in wanted.items())
+    return all(given.get(name, value) == value for name, value in wanted.items())
 
 
 class ConsentJudge:
@@ -178,26 +205,35 @@ class ConsentJudge:
         if "person" in self._row.holders:
             yield "person", view.subject()
 
-    def judge(self, view: View, wanted: Wanted, *, refusal: bool, loosely: bool = False) -> int:
-        """Return the truth of `consent` (or `refused`) over all holders. `loosely`: any parameters will do."""
+    def judge(
+        self, view: View, wanted: Wanted, *, refusal: bool, loosely: bool = False, known_only: bool = False
+    ) -> int:
+        """Return the truth of `consent` (or `refused`) over all holders. `loosely`: any parameters will do.
+
+        `known_only`: people of records are not asked, so that nothing varies.
+        """
         if view.x.records_open:
             return OPEN
+        varies = view.varies and not known_only
         grants, refusals, unknown = 0, 0, 0
         asked = 0
         for holder, whose in self._holders(view):
             choices = whose if isinstance(whose, Choices) else _choices_of(whose)
+            new = _recorded(view, holder, whose, self._row.id)
+            if choices is Missing.ABSENT and new:
+                choices = NO_CHOICES
             if isinstance(choices, Missing):
                 unknown = max(unknown, missing(choices))
                 continue
-            if holder == "person" and view.varies:
+            if holder == "person" and varies:
                 return OPEN
             asked += 1
-            mine = _merged(choices, view, holder, self._row.id)
+            mine = _merged(choices, new, self._row.id)
             no = self.refused(mine, wanted) or (holder == "device" and self.signalled(view, mine, wanted))
             refusals += no
             yes = self.granted_any(mine, view.x.now) if loosely else self.granted(mine, wanted, view.x.now)
             grants += yes and not no
-        if view.varies and "person" in self._row.holders:
+        if varies and "person" in self._row.holders:
             return OPEN
         return _verdict(asked, grants, refusals, unknown, refusal=refusal)
 
@@ -223,17 +259,27 @@ def consent_operator(
     """Compile `consent` or `refused`."""
     refusal = word == "refused"
     if name == ANY_NAME:
-        return _any_consent(tables, refusal=refusal)
-    if name == "of-purpose":
-        return _consent_of_purpose(tables, form, refusal=refusal)
-    plain = _named_consent(tables, name, params, form, refusal=refusal)
+        plain = _any_consent(tables, form, refusal=refusal)
+    elif name == "of-purpose":
+        plain = _consent_of_purpose(tables, params, form, refusal=refusal)
+    else:
+        plain = _named_consent(tables, name, params, form, refusal=refusal)
+    if refusal:
+        return plain
 
     def judge(view: View) -> int:
         if isinstance(view, EventView) and view.item.consent is not None:
-            return _about_event(view, name, params)
+            return _about_event(view, _meant(view, name), params)
         return plain(view)
 
     return judge
+
+
+def _meant(view: EventView, name: str) -> Iterable[str | None]:
+    """Return the consents that a name on an event stands for."""
+    if name == ANY_NAME:
+        return (view.item.consent,)
+    return [row.consent or row.id for row in view.rows()] if name == "of-purpose" else (name,)
 
 
 def _floor(tables: Tables, since: str | None) -> int:
@@ -246,18 +292,33 @@ def _named_consent(
     row = tables.policy.consents.get(name)
     if row is None:
         return lambda _view: FALSE
+    return _with_params(ConsentJudge(tables, row, _own_floor(tables, name), form), params, refusal=refusal)
+
+
+def _own_floor(tables: Tables, name: str) -> int:
+    """Return the version floor of a consent asked for by name: that of the purpose of this name."""
     own = tables.policy.purposes.get(name)
     rests = own is not None and (own.consent or own.id) == name
-    floor = _floor(tables, own.since if own is not None and rests else None)
-    judge = ConsentJudge(tables, row, floor, form)
-    loosely = any(value == ANY_NAME for _, value in params)
+    return _floor(tables, own.since if own is not None and rests else None)
+
+
+def _with_params(judge: ConsentJudge, params: tuple[tuple[str, str], ...], *, refusal: bool) -> Judge:
+    """Ask for every value that is wanted; of the actor's classes one is enough, and of refusals one."""
+    asked = tuple(pair for pair in params if pair[1] != ANY_NAME)
+    by_actor = frozenset(name for name, value in asked if value == "of-actor")
+    loosely = bool(params) and not asked
 
     def named(view: View) -> int:
-        wanted, one_is_enough, nothing = spread(view, params)
+        wanted, _, nothing = spread(view, asked)
         if nothing:
             return nothing
-        truths = [judge.judge(view, one, refusal=refusal, loosely=loosely) for one in wanted]
-        return _fold(truths, ANY if one_is_enough or refusal else ALL)
+        groups: dict[frozenset[tuple[str, str]], list[int]] = {}
+        for one in wanted:
+            fixed = frozenset(pair for pair in one.items() if pair[0] not in by_actor)
+            groups.setdefault(fixed, []).append(judge.judge(view, one, refusal=refusal, loosely=loosely))
+        unknown = [missing(asker)] if by_actor and isinstance(asker := view.asker(), Missing) else []
+        truths = [_fold([*found, *unknown], ANY) for found in groups.values()]
+        return _fold(truths, ANY if refusal else ALL)
 
     return named
 
@@ -269,20 +330,28 @@ def _fold(truths: list[int], table: tuple[tuple[int, ...], ...]) -> int:
     return result
 
 
-def _about_event(view: EventView, name: str, params: tuple[tuple[str, str], ...]) -> int:
-    if view.item.consent != name:
+def _about_event(view: EventView, names: Iterable[str | None], params: tuple[tuple[str, str], ...]) -> int:
+    if view.item.consent not in names:
         return FALSE
-    wanted, one_is_enough, nothing = spread(view, params)
-    if nothing:
-        return nothing
     given = dict(view.item.params)
-    hits = [
-        not given or all(value == ANY_NAME or given.get(key) == value for key, value in one.items()) for one in wanted
-    ]
-    return known(any(hits) if one_is_enough else all(hits))
+    if not given:
+        return TRUE
+    wanted, _, nothing = spread(view, tuple(pair for pair in params if pair[1] != ANY_NAME))
+    if nothing:
+        return FALSE
+    return known(any(all(given.get(key) == value for key, value in one.items()) for one in wanted))
 
 
-def _consent_of_purpose(tables: Tables, form: str | None, *, refusal: bool) -> Judge:
+def _consent_of_purpose(
+    tables: Tables, params: tuple[tuple[str, str], ...], form: str | None, *, refusal: bool
+) -> Judge:
+    asked: dict[str, Judge] = {}
+    for purpose in tables.policy.purposes.values():
+        row = tables.policy.consents.get(purpose.consent or purpose.id)
+        if row is not None:
+            judge = ConsentJudge(tables, row, _floor(tables, purpose.since), form)
+            asked[purpose.id] = _with_params(judge, params, refusal=refusal)
+
     def of_purpose(view: View) -> int:
         if view.purposes() is None:
             return FALSE
@@ -290,14 +359,11 @@ def _consent_of_purpose(tables: Tables, form: str | None, *, refusal: bool) -> J
         for purpose in view.rows():
             if not refusal and view.basis_of(purpose) != "consent":
                 continue
-            row = tables.policy.consents.get(purpose.consent or purpose.id)
-            if row is None:
-                if not refusal:
-                    truths.append(FALSE)
-                continue
-            truths.append(
-                ConsentJudge(tables, row, _floor(tables, purpose.since), form).judge(view, {}, refusal=refusal)
-            )
+            judge = asked.get(purpose.id)
+            if judge is not None:
+                truths.append(judge(view))
+            elif not refusal:
+                truths.append(FALSE)
         if not truths:
             return FALSE if refusal else A
         return _fold(truths, ANY if refusal else ALL)
@@ -305,13 +371,13 @@ def _consent_of_purpose(tables: Tables, form: str | None, *, refusal: bool) -> J
     return of_purpose
 
 
-def _any_consent(tables: Tables, *, refusal: bool) -> Judge:
-    judges = [ConsentJudge(tables, row, -1, None) for row in tables.policy.consents.values()]
+def _any_consent(tables: Tables, form: str | None, *, refusal: bool) -> Judge:
+    judges = [ConsentJudge(tables, row, _own_floor(tables, row.id), form) for row in tables.policy.consents.values()]
 
     def any_consent(view: View) -> int:
         result = FALSE
         for judge in judges:
-            truth = judge.judge(view, {}, refusal=refusal, loosely=True)
+            truth = judge.judge(view, {}, refusal=refusal, loosely=True, known_only=True)
             result = ANY[result][FALSE if truth == A else truth]
         return result
 
@@ -353,14 +419,12 @@ def under_operator(years: int) -> Judge:
             isinstance(view, FieldView) and view.item.record is not None and view.item.direction is Direction.RESPONSE
         )
         ages = [] if in_record else list(view.x.ages)
-        if any(age.high is not None and age.high <= years for age in ages):
+        people = [view.subject()] if in_record else [view.subject(), view.visitor()]
+        ages += [person.age for person in people if isinstance(person, Person) and person.age is not None]
+        if any(age.readable and age.high is not None and age.high <= years for age in ages):
             return TRUE
         if view.varies:
             return OPEN
-        people = [view.subject()] if in_record else [view.subject(), view.visitor()]
-        ages += [person.age for person in people if isinstance(person, Person) and person.age is not None]
-        if any(age.high is not None and age.high <= years for age in ages):
-            return TRUE
         if Missing.PENDING in people or (view.x.body_pending and not in_record):
             return OPEN
         if Missing.UNREADABLE in people or any(not age.readable for age in ages):

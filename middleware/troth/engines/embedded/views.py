@@ -26,7 +26,7 @@ from troth.model.facts import (
     Record,
     Subject,
 )
-from troth.model.policy import Party, Purpose
+from troth.model.policy import HostRow, Party, Purpose
 from troth.model.words import NONE, OWN, UNDECLARED, Thing
 from troth.plan.tables import Tables, host_fits
 
@@ -158,6 +158,8 @@ class ExchangeView(View):
 
     def __init__(self, tables: Tables, exchange: Exchange) -> None:
         super().__init__(tables, exchange)
+        self.sees_fields = True
+        """Whether the fields of the head are in; not where a head is remembered for all that are like it."""
         route = exchange.route
         self.has_records = route is not None and bool(route.records or route.request_records)
         self.varies = self.has_records and exchange.subject is None
@@ -255,12 +257,15 @@ class ElementView(View):
             return None
         if not self.parties:
             return super().purposes()
-        return self.limited(tuple(n for party in self.parties for n in self._of_host(party)))
+        each = [self._of_hosts(party) for party in self.parties]
+        # Consent to the purposes of one party opens no other.
+        return self.limited(tuple(name for names in each for name in names)) if all(each) else None
 
-    def _of_host(self, party: Party) -> tuple[str, ...]:
-        host = self.item.host
-        own = [row.purposes for row in party.hosts if host is not None and host_fits(row.host, host) and row.purposes]
-        return own[0] if own else party.purposes
+    def _of_hosts(self, party: Party) -> tuple[str, ...]:
+        """Purposes of the rows that fit its host and tokens best; of the party where none fits or says."""
+        hosts = (self.item.host, *sorted(self.item.tokens)) if self.item.host else sorted(self.item.tokens)
+        rows = [row for host in hosts if (row := _best_row(party, host)) is not None]
+        return tuple(name for row in rows for name in row.purposes or party.purposes) if rows else party.purposes
 
     def basis_of(self, row: Purpose) -> str | None:
         return _basis(self, row)
@@ -311,6 +316,9 @@ class RecordView(View):
         super().__init__(tables, exchange)
         self.item = record
 
+    def asker(self) -> Asker:
+        return self.x.actor_before if self.item.direction is Direction.REQUEST else self.x.actor
+
     def subject(self) -> Subject:
         return ABSENT if self.item.subject is None else self.item.subject
 
@@ -323,10 +331,15 @@ class RecordView(View):
         return super().named(word)
 
 
+def _best_row(party: Party, host: str) -> HostRow | None:
+    fitting = [row for row in party.hosts if host_fits(row.host, host)]
+    return max(fitting, key=lambda row: (row.host == host, len(row.host)), default=None)
+
+
 def _basis(view: CookieView | ElementView, row: Purpose) -> str | None:
     """Basis of a party's purpose: consent off the routes on which the party is essential."""
-    limits = [party.essential_on for party in view.parties or () if party.essential_on]
-    if limits and not any(view.named("route") & set(tags) for tags in limits):
+    tags = set(view.x.route.tags) if view.x.route else set[str]()
+    if any(party.essential_on and not tags & set(party.essential_on) for party in view.parties or ()):
         return "consent"
     return row.basis
 

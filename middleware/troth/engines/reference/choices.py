@@ -265,7 +265,7 @@ def _signals(view: View, choices: tuple[Choice, ...], question: Question) -> boo
     rules = [rule for signal, rule in question.row.signals.items() if signal.value in view.exchange.signals]
     if SignalRule.ALWAYS in rules:
         return True
-    return SignalRule.UNTIL_CHOICE in rules and not _grants(view, choices, question)
+    return SignalRule.UNTIL_CHOICE in rules and not _grants(view, choices, replace(question, wild=not question.wanted))
 
 
 # --- states ----------------------------------------------------------------------------------------------------------

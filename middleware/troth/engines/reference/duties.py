@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
@@ -163,8 +164,12 @@ def _is_asked_to_be_open(view: View) -> bool:
     return route is None or "public" in route.audience or is_protected(view)
 
 
+def _headers(exchange: Exchange) -> Mapping[str, tuple[str, ...]]:
+    return {} if isinstance(exchange.headers, Missing) else exchange.headers
+
+
 def _leads_to_wall(view: View) -> bool:
-    targets = view.exchange.headers.get("location", ())
+    targets = _headers(view.exchange).get("location", ())
     return any(urlsplit(target).path in view.binding.walls for target in targets)
 
 
@@ -188,7 +193,7 @@ _DIRECTIVES: Final = {
 
 def header_value(exchange: Exchange, asked: Header) -> Value:
     """Return whether a response header has one of the wanted values."""
-    sent = exchange.headers.get(asked.name, ())
+    sent = _headers(exchange).get(asked.name, ())
     wanted = [_header_wanted(exchange, asked.name, value) for value in asked.values]
     mark = _DIRECTIVES.get(asked.name)
     return truth.known(any(_has(sent, one, mark) for one in wanted if one))

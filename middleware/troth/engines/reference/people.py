@@ -17,7 +17,7 @@ def actor_value(view: View, classes: tuple[str, ...]) -> Value:
     actor = view.actor
     if any(class_fits(view, name) for name in asked):
         return truth.TRUE
-    if not asked:
+    if set(asked) <= {"public", "party"}:
         return truth.FALSE
     if actor is Missing.ABSENT:
         return truth.ABSENT

@@ -174,7 +174,8 @@ def _hosts(element: Element) -> tuple[str, ...]:
 def _is_own_host(view: View, host: str) -> bool:
     if host.lower() == view.exchange.host.lower():
         return True
-    return any(covers_host(own, host) for own in view.policy.identity.hosts)
+    own = view.policy.identity.hosts
+    return host.lower() in own or any(covers_host(one, host) for one in own if one.startswith("*."))
 
 
 # --- purposes ------------------------------------------------------------------------------------------------------
@@ -206,9 +207,9 @@ def _named_purposes(view: View) -> tuple[str, ...] | None:
     match view.part:
         case Cookie() as cookie:
             row = cookie_row(view.policy, cookie)
-            return row.purposes if row is not None else _purposes_of_parties(view)
+            return row.purposes if row is not None and row.purposes else _purposes_of_parties(view, own=None)
         case Element():
-            return _purposes_of_parties(view)
+            return _purposes_of_parties(view, own=_purpose_of_exchange(view))
         case _:
             return _purpose_of_exchange(view)
 
@@ -218,12 +219,12 @@ def _purpose_of_exchange(view: View) -> tuple[str, ...] | None:
     return None if purpose == UNDECLARED else (purpose,)
 
 
-def _purposes_of_parties(view: View) -> tuple[str, ...] | None:
+def _purposes_of_parties(view: View, own: tuple[str, ...] | None) -> tuple[str, ...] | None:
     found = parties(view)
     if found == (UNDECLARED,):
         return None
     if found == (OWN,):
-        return _purpose_of_exchange(view)
+        return own
     each = [_purposes_of_party(view.policy.parties[name], view.part) for name in found]
     if not all(each):
         return None
