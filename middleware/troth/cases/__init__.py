@@ -1,6 +1,6 @@
 """Cases: whole exchanges in plain words, run on the wire and held against the clause that they were written from."""
 
-from troth.cases.check import Failure
+from troth.cases.failure import Failure
 from troth.cases.files import load_cases, load_cases_text
 from troth.cases.run import Outcome, Tally, run_cases, run_files
 from troth.cases.values import Case, CaseFile

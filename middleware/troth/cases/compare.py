@@ -1,19 +1,20 @@
 """The reference interpreter judges what the middleware saw; a difference fails the case, whatever it expects.
 
 Not denied: the findings are equal. Denied: both deny, and the rules that denied on the wire are among those of the
-reference (DESIGN section 5). A part that could not be taken out, such as a segment of the path, denies on the wire only.
+reference (DESIGN section 5). A part that could not be taken out, such as a segment of the path, denies on the wire
+only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from troth.cases.stage import Judged
 from troth.engines import reference
 from troth.model.binding import Binding
 from troth.model.facts import ABSENT, PENDING, Exchange, Missing, Page
-from troth.model.findings import Finding
+from troth.model.findings import Denial, Finding, Judgement
 from troth.model.policy import Policy
 from troth.model.rules import All, AnyOf, Condition, Names, Not, Rule
 from troth.model.words import RESTRICTING, Carrier, Phase, Thing, Word
@@ -58,23 +59,37 @@ def _reads_marks(condition: Condition) -> bool:
             return False
 
 
-def differences(judged: Judged, policy: Policy, binding: Binding) -> tuple[str, ...]:
-    """Return how the reference judges otherwise, a sentence each; nothing where both agree."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What the reference found for the same exchange, and how that differs, a sentence each."""
+
+    exchange: Exchange
+    findings: tuple[Finding, ...]
+    differences: tuple[str, ...]
+
+
+def compare(judged: Judged, policy: Policy, binding: Binding) -> Compared:
+    """Have the reference judge what was seen."""
     x = whole(judged.exchange)
     policy = readable(policy, x)
     x = x if x.page is None or x.page.shows is not PENDING else replace(x, page=Page(shows=ABSENT))
-    rules = {rule.id for rule in policy.rules}
-    mine = sorted(finding for finding in map(_plain, judged.findings) if finding.rule in rules)
     found = reference.judge(policy, binding, x)
-    if judged.denial is None:
-        if found.denial is not None:
-            return (f"the reference denies: {_named(found.denial.findings)}",)
-        return _unequal(mine, sorted(map(_plain, found.findings)))
-    if not judged.denial.findings:
-        return ()  # a body that could not be read: no rule denied it
+    if judged.denial is not None:
+        said = _denied_otherwise(judged.denial, found, x)
+    elif found.denial is not None:
+        said = (f"the reference denies: {_named(found.denial.findings)}",)
+    else:
+        rules = {rule.id for rule in policy.rules}
+        mine = sorted(finding for finding in map(_plain, judged.findings) if finding.rule in rules)
+        said = _unequal(mine, sorted(map(_plain, found.findings)))
+    return Compared(exchange=x, findings=found.findings, differences=said)
+
+
+def _denied_otherwise(denial: Denial, found: Judgement, x: Exchange) -> tuple[str, ...]:
+    """Say which rules denied on the wire and not for the reference. A body that could not be read no rule denied."""
     theirs = {finding.rule for finding in found.denial.findings} if found.denial is not None else set()
     theirs |= {finding.rule for finding in found.findings if _cannot_be_cut(finding, x)}
-    beyond = [finding for finding in judged.denial.findings if finding.rule not in theirs]
+    beyond = [finding for finding in denial.findings if finding.rule not in theirs]
     return (f"the reference does not deny by: {_named(beyond)}",) if beyond else ()
 
 

@@ -65,8 +65,8 @@ def usual_clock(policy: Policy) -> datetime:
 def _load(source: Source, policy: Policy | None, binding: Binding | None, folder: Path) -> CaseFile:
     node, wrong = compose(source)
     if wrong or not isinstance(node, Mapping):
-        found = wrong or (_no_map(node, source),)
-        return CaseFile(name=source.name, policy=None, binding=None, diagnostics=found)
+        unread = wrong or (_no_map(node, source),)
+        return CaseFile(name=source.name, policy=None, binding=None, diagnostics=unread)
     sections = {key.text: value for key, value in node}
     if "policy" in sections:
         inline = load_sections(sections, name=source.name)
@@ -103,7 +103,7 @@ def _no_policy(source: Source) -> Diagnostic:
 def _binding(
     node: Node | None, policy: Policy | None, given: Binding | None, folder: Path
 ) -> tuple[Binding | None, list[Diagnostic]]:
-    """Return the file's own binding (a section, or the path of a file), else the one that was given, else an empty one."""
+    """Return the file's own binding (a section, or the path of a file), else the given one, else an empty one."""
     if policy is None or node is None:
         return given or Binding(), []
     if isinstance(node, Scalar) and node.text:

@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any, Final
 
 from troth.cases.bench import Bench, Place
-from troth.cases.check import Failure, Played, failures, status_fits
-from troth.cases.compare import differences, readable, whole
+from troth.cases.check import Played, failures, status_fits
+from troth.cases.compare import compare, readable, whole
+from troth.cases.failure import Failure
 from troth.cases.files import usual_clock
 from troth.cases.reasons import SILENT, Reason, counted, of_line, told
-from troth.cases.stage import Judged, Response, Seen
+from troth.cases.stage import Judged, Response, Seen, answered
 from troth.cases.things import recent_at
 from troth.cases.values import Answer, Case, CaseFile, Earlier, Facts, Given, Request
 from troth.engines.embedded import Engine
@@ -20,6 +22,10 @@ from troth.model.facts import PENDING, UNREADABLE, Event, Exchange, Page, Person
 from troth.model.policy import Policy
 from troth.model.rules import Rule
 from troth.model.words import Phase, Thing
+
+Lines = tuple[Mapping[str, Any], ...]
+Counts = dict[tuple[object, ...], int]
+_ACTIVATED: Final = "policy-activated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +100,12 @@ async def run_case(bench: Bench, file: CaseFile, case: Case) -> Outcome:
     now = case.given.clock or file.clock or usual_clock(file.policy)
     place = bench.place(file.policy, file.binding, case, now)
     played, judged, extra = await _play(place, case, now)
+    other = None if judged is None else compare(judged, place.site.policy, place.site.binding)
+    if other is not None and played.denied:
+        beyond = told(other.exchange, other.findings, place.site.engine.tables)
+        played = replace(played, beyond=tuple(one for one in beyond if one not in played.reasons))
     found = [*extra, *failures(case, played)]
-    found += [Failure("reference", "the same judgement", one) for one in _compared(place, judged)]
+    found += [Failure("reference", "the same judgement", one) for one in (other.differences if other else ())]
     fired = frozenset(one.rule for one in played.reasons if one.action not in SILENT)
     rested = _rested(case, place.site.policy, judged, played.reasons) - fired
     return Outcome(
@@ -115,9 +125,13 @@ async def _play(place: Place, case: Case, now: datetime) -> tuple[Played, Judged
     request = _with_browser(case.request, case.given.signals, jar)
     response = await stage.play(place.guarded, request)
     seen, judged, lines = stage.seen, stage.judged, place.lines()
+    if judged is not None:
+        wrong += await _play_again(place, request, response, seen, lines)
     reasons = _told(place, judged) if judged is not None else tuple(r for line in lines for r in of_line(line))
     if judged is not None:
         wrong += _untold(place, judged, lines)
+        if seen is not None:
+            judged.exchange.headers = _noted(case.app or Answer())
         if case.facts is not None:
             judged = await _with_facts(place, judged, case.facts, now)
             reasons = _told(place, judged)
@@ -127,6 +141,32 @@ async def _play(place: Place, case: Case, now: datetime) -> tuple[Played, Judged
         reasons=reasons, lines=lines,
     )  # fmt: skip
     return played, judged, wrong
+
+
+async def _play_again(
+    place: Place, request: Request, response: Response | None, seen: Seen | None, lines: Lines
+) -> list[Failure]:
+    """Send the same request where nobody watches, and hold what comes of it against what was watched."""
+    again = await place.stage.play(place.unwatched, request)
+    watched, unwatched = _written(lines), _written(place.lines())
+    pairs = (("response", again, response), ("app-sees", place.stage.seen, seen), ("line", unwatched, watched))
+    return [
+        Failure(f"unwatched {what}", str(before), str(one))
+        for what, one, before in pairs
+        if one != before and not (what == "line" and _is_short_cut(watched, unwatched))
+    ]
+
+
+def _is_short_cut(watched: Counts, unwatched: Counts) -> bool:
+    """Whether a line only leaves out reasons about cookies: one that goes by its name is not asked for its value."""
+    if any(count > watched.get(key, 0) for key, count in unwatched.items()):
+        return False
+    return all(key[2] == Thing.COOKIE for key, count in watched.items() if count != unwatched.get(key, 0))
+
+
+def _written(lines: Lines) -> Counts:
+    """Count the reasons that lines hold."""
+    return counted(reason for line in lines for reason in of_line(line))
 
 
 async def _play_earlier(place: Place, one: Earlier, given: Given, jar: dict[str, str], index: int) -> list[Failure]:
@@ -187,17 +227,23 @@ def _told(place: Place, judged: Judged) -> tuple[Reason, ...]:
     return told(judged.exchange, judged.findings, place.site.engine.tables)
 
 
-def _untold(place: Place, judged: Judged, lines: tuple[Mapping[str, object], ...]) -> list[Failure]:
+def _noted(answer: Answer) -> dict[str, tuple[str, ...]]:
+    """Return the headers that the app sent, as facts; the middleware reads only those that a rule asks for."""
+    noted: dict[str, tuple[str, ...]] = {}
+    for name, value in answered(answer):
+        key = name.decode("latin-1").lower()
+        if key != "set-cookie":
+            noted[key] = (*noted.get(key, ()), value.decode("latin-1"))
+    return noted
+
+
+def _untold(place: Place, judged: Judged, lines: Lines) -> list[Failure]:
     """Hold the written line against what was found: every reason has to stand in it."""
-    written = counted(reason for line in lines for reason in of_line(line))
+    written = _written(lines)
     found = counted(_told(place, judged))
     if written == found:
         return []
     return [Failure("line", f"{len(found)} kinds of reasons", f"{len(written)} kinds in the line of the trail")]
-
-
-def _compared(place: Place, judged: Judged | None) -> tuple[str, ...]:
-    return () if judged is None else differences(judged, place.site.policy, place.site.binding)
 
 
 async def _with_facts(place: Place, judged: Judged, facts: Facts, now: datetime) -> Judged:
@@ -210,6 +256,8 @@ async def _with_facts(place: Place, judged: Judged, facts: Facts, now: datetime)
     x.events = (*x.events, *(_event(event, now) for event in facts.events))
     if facts.page is not None:
         x.page = facts.page
+    if x.coming is None and any(event.name == _ACTIVATED for event in facts.events):
+        x.coming = x.version  # what is activated now is the version that is coming until then
     policy = readable(place.site.policy, x)
     if policy is not place.site.policy:
         x.page = Page(shows=PENDING)
@@ -264,4 +312,4 @@ def _has(judged: Judged | None, rule: Rule) -> bool:
     return any(there[thing] for thing in rule.things)
 
 
-__all__ = ["Answer", "Outcome", "Seen", "Tally", "run_case", "run_cases", "run_files"]
+__all__ = ["Outcome", "Tally", "run_case", "run_cases", "run_files"]

@@ -119,9 +119,7 @@ def _by_parameter(key: Scalar, node: Mapping, row: ConsentRow | None, reader: Re
         advice = "write `{is: granted, with: {…}}`" if per else "this consent takes no parameter: write `granted`"
         reader.report("TR217", f"which parameter of `{key.text}` is not said", node, advice=advice)
         return []
-    return [
-        one for value, choice in node for one in _choice(key, choice, ((per[0], value.text),), row, reader)
-    ]
+    return [one for value, choice in node for one in _choice(key, choice, ((per[0], value.text),), row, reader)]
 
 
 def _choice(key: Scalar, node: Node, params: Params, row: ConsentRow | None, reader: Reader) -> list[ChoiceGiven]:
@@ -160,9 +158,28 @@ def _items(node: Node) -> tuple[Node, ...]:
 def _state(node: Node, reader: Reader) -> Any:
     names = [key for key, _ in node] if isinstance(node, Mapping) else [node]
     for name in names:
-        if isinstance(name, Scalar) and name.text not in (_AGE, "unreadable") and not reader.known(Kind.STATE, name.text):
+        if (
+            isinstance(name, Scalar)
+            and name.text not in (_AGE, "unreadable")
+            and not reader.known(Kind.STATE, name.text)
+        ):
             reader.unknown(Kind.STATE, name, (_AGE,))
-    return value_of(node)
+    told = value_of(node)
+    return {name: _parameter(name, value, reader) for name, value in told.items()} if isinstance(told, dict) else told
+
+
+def _parameter(name: str, value: Any, reader: Reader) -> Any:
+    """Return what a state is about: where it may be about several things, the one that has a value of that name."""
+    row = reader.states.get(name)
+    if row is None or len(row.per) < 2 or isinstance(value, dict):
+        return value
+    tables = {"purpose": Kind.PURPOSE, "party": Kind.PARTY, "data": Kind.DATA, "version": Kind.VERSION}
+    for parameter in row.per:
+        kind = tables.get(parameter)
+        if kind is not None and kind in reader.names and str(value) in reader.names[kind]:
+            return {parameter: value}
+    unlisted = [parameter for parameter in row.per if parameter not in tables]
+    return {(unlisted or row.per)[0]: value}
 
 
 def _statements(node: Node, reader: Reader) -> tuple[tuple[str, str | None], ...] | None:
@@ -186,7 +203,9 @@ def statuses_of(node: Node, reader: Reader) -> tuple[str, ...] | None:
     for one in _items(node):
         text = one.text if isinstance(one, Scalar) else ""
         if len(text) != 3 or text[0] not in "12345" or not (text[1:].isdigit() or text[1:] == "xx"):
-            reader.report("TR112", f"{described(one)} is not a status", one, advice="write `403`, `[200, 204]` or `2xx`")
+            reader.report(
+                "TR112", f"{described(one)} is not a status", one, advice="write `403`, `[200, 204]` or `2xx`"
+            )
         else:
             found.append(text)
     return tuple(found)
@@ -253,4 +272,3 @@ GIVEN_SHAPE: By[Given] = By(given_of, GIVEN.schema())
 def moment(at: datetime | None, now: datetime) -> datetime:
     """Return when a choice was made: as given, else an hour ago."""
     return at if at is not None else now - _HOUR
-

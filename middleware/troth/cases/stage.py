@@ -181,7 +181,7 @@ def _receiving(body: bytes) -> Receive:
 
 
 async def _body(receive: Receive) -> bytes:
-    parts = []
+    parts: list[bytes] = []
     while True:
         message = await receive()
         if message["type"] != "http.request":

@@ -128,9 +128,15 @@ FACTS_SHAPE: By[Facts] = By(facts_of, FACTS.schema())
 
 
 def _element(row: Row) -> Element:
-    sets = {name: frozenset(row[name]) for name in ("tokens", "data", "shows") if name in row}
-    plain = {name: row[name] for name in ("kind", "host", "secure", "attributes") if name in row}
-    return Element(**plain, **sets)
+    return Element(
+        kind=row["kind"],
+        host=row.get("host"),
+        secure=row.get("secure"),
+        tokens=frozenset(row.get("tokens", ())),
+        data=frozenset(row.get("data", ())),
+        shows=frozenset(row.get("shows", ())),
+        attributes=row.get("attributes", {}),
+    )
 
 
 def _record(row: Row) -> tuple[RecordFact, str | None]:
@@ -150,7 +156,7 @@ def _field(row: Row) -> Field:
     usual = "response" if carrier in _OUTBOUND else "request"
     return Field(
         category=row["data"], carrier=carrier, direction=Direction(row.get("direction", usual)),
-        name=row.get("name", row["data"]), record=row.get("record"),
+        name=str(row.get("name", row["data"])), record=row.get("record"),
     )  # fmt: skip
 
 
@@ -170,4 +176,3 @@ def recent_at(told: Any, now: datetime) -> tuple[datetime, ...]:
     if not isinstance(told, int):
         return tuple(told)
     return tuple(now - timedelta(milliseconds=index) for index in range(min(told, 1000))) + (now,) * max(0, told - 1000)
-

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
+from troth.cases import run_files
 from troth.cli.check import FOLDER
 from troth.cli.exits import INVALID, OK
+from troth.cli.test import CASES, load_all
 from troth.diagnostics import render
 from troth.rules.coverage import Coverage, Results, State
 from troth.rules.coverage import coverage as cover
@@ -42,8 +44,14 @@ def coverage(policies: tuple[Path, ...], form: str, only_open: bool) -> int:
 
 def case_results(folder: Path) -> Results | None:
     """Return what the cases of a folder say about each rule: fired, rested. None where none can be run."""
-    del folder  # until cases can be run from here
-    return None
+    path = folder / CASES
+    if not path.exists():
+        return None
+    files, found = load_all([path], folder)
+    if any(one.is_error for one in found):
+        click.echo(render(one for one in found if one.is_error), err=True)
+        return None
+    return run_files(files).per_rule()
 
 
 def _json(covered: list[Coverage]) -> str:
