@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -20,6 +20,12 @@ from troth.runtime.tags import Tagging, to_age
 
 _CARRIERS: Final = {"json": Carrier.JSON, "form": Carrier.FORM, "multipart": Carrier.MULTIPART}
 _PLACE: Final = re.compile(r"[^.\[\]]+")
+
+
+def with_kept_headers(message: Message) -> Message:
+    """Return a message whose headers can be read more than once: an app may send any iterable."""
+    given = message.get("headers")
+    return {**message, "headers": list(given)} if isinstance(given, Iterator) else message
 
 
 class Held:

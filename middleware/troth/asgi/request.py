@@ -71,7 +71,8 @@ def hostname(raw: bytes) -> str:
     """Return the host of a `Host` header without its port, in lower case; an odd header is no host."""
     text = raw.decode("latin-1").lower()
     if text.startswith("["):
-        return text.partition("]")[0] + "]"
+        name, end, _ = text.partition("]")
+        return name + end
     return text.partition(":")[0]
 
 

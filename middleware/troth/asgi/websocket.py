@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from troth._types import ASGIApp, Message, Receive, Scope, Send
 from troth.asgi import inbound, outbound, telling
+from troth.asgi.bodies import with_kept_headers
 from troth.asgi.denial import denial_page
 from troth.asgi.request import JSON, body_kind, inner_path
 from troth.errors import TrailError
@@ -70,7 +71,7 @@ class WebSocketExchange:
 
     async def _on_answer(self, message: Message) -> None:
         judging = self.judging
-        self._start = message
+        self._start = message = with_kept_headers(message)
         judging.x.status = message.get("status", 101)
         judging.x.phase = Phase.RESPONSE_START
         await inbound.people_after(judging, self._scope)
