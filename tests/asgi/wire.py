@@ -181,38 +181,39 @@ class Shop:
         kind: bytes = b"application/json",
         length: bool | None = True,
         host: bytes = HOST,
-        after: Callable[[], Awaitable[Message]] | None = None,
+        cut_off: bool = False,
+        given: Any = None,
         on_send: Callable[[Message], None] | None = None,
         **scope: Any,
     ) -> Answer:
-        """Send one request. `body` as a list gives the chunks; `after` what follows the body.
+        """Send one request. `body` as a list gives the chunks; `cut_off`: the client goes before the last is through.
 
+        `given` stands in place of all headers.
         `length` says whether the body is declared or chunked; None sends neither header, as HTTP/2 may.
         """
         if json_body is not None:
             body = json.dumps(json_body).encode()
         chunks = body if isinstance(body, list) else [body]
-        given = [(b"host", host), *headers]
+        pairs = [(b"host", host), *headers]
         size = sum(map(len, chunks))
         if size or isinstance(body, list):
             framing = [(b"transfer-encoding", b"chunked"), (b"content-length", b"%d" % size)]
-            given += [(b"content-type", kind), *([] if length is None else framing[length : length + 1])]
+            pairs += [(b"content-type", kind), *([] if length is None else framing[length : length + 1])]
         path, _, query = path.partition("?")
         full: Scope = {
             "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1",
-            "method": method, "scheme": "https", "path": path, "raw_path": path.encode(),
-            "query_string": query.encode(), "root_path": "", "headers": given, "client": ("192.0.2.7", 4711),
+            "method": method, "scheme": "https", "path": path, "raw_path": path.encode("utf-8", "surrogateescape"),
+            "query_string": query.encode("utf-8", "surrogateescape"), "root_path": "",
+            "headers": pairs if given is None else given, "client": ("192.0.2.7", 4711),
             "server": ("shop.example", 443), "extensions": {}, **scope,
         }  # fmt: skip
         last = len(chunks) - 1
-        waiting = [{"type": "http.request", "body": c, "more_body": n < last} for n, c in enumerate(chunks)]
+        waiting = [{"type": "http.request", "body": c, "more_body": cut_off or n < last} for n, c in enumerate(chunks)]
         messages: list[Message] = []
 
         async def receive() -> Message:
             if waiting:
                 return waiting.pop(0)
-            if after is not None:
-                return await after()
             return {"type": "http.disconnect"}
 
         async def send(message: Message) -> None:
