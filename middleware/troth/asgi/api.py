@@ -43,7 +43,7 @@ def consent(scope: Scope) -> RequestConsent:
     exchange = CURRENT.get()
     if exchange is None:
         raise ConsentError("consent is asked for outside a request that PolicyMiddleware guards")
-    return RequestConsent(exchange, scope)
+    return RequestConsent(exchange.full(), scope)
 
 
 class RequestConsent:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from troth._types import ASGIApp, HeaderList, Message, Receive, Scope, Send
 from troth.asgi import inbound, outbound, telling
-from troth.asgi.bodies import Held, Watch
+from troth.asgi.bodies import Held, Watch, with_kept_headers
 from troth.asgi.denial import answer, deny, policy_link, problem
 from troth.asgi.judging import Judging
 from troth.asgi.request import Head, body_kind
@@ -167,9 +167,9 @@ class HttpExchange:
         try:
             await self._app(scope, receive, self.send)
         except BaseException:
-            await self._after_app(failed=True)
+            await self.after_app(failed=True)
             raise
-        await self._after_app(failed=False)
+        await self.after_app(failed=False)
 
     # response --------------------------------------------------------------------------------------------------
 
@@ -193,6 +193,7 @@ class HttpExchange:
 
     async def _on_start(self, message: Message) -> None:
         judging = self.judging
+        message = with_kept_headers(message)
         if judging.x.body_pending:
             self._read_watched()
             self._request_complete()
@@ -338,7 +339,20 @@ class HttpExchange:
         except TrailError:
             self._closed = not self._is_protected()
 
-    async def _after_app(self, *, failed: bool) -> None:
+    def take_over(self, scope: Scope) -> None:
+        """Judge the request of an exchange that the app is serving already; `scope` is the one that it was given."""
+        judging = self.judging
+        judging.enter()
+        inbound.head_fields(judging, self._scope, self.jar.headers)
+        self._request_complete()
+        inbound.forwarded(judging, self._scope, self.jar, self._headers, validated=self._head.validators)
+        self._scope = scope
+
+    def full(self) -> HttpExchange:
+        """Return the exchange judged in full: this one."""
+        return self
+
+    async def after_app(self, *, failed: bool) -> None:
         """Release what is still held when the app is done; tell how a stream ended, and what was read late."""
         if not self._closed:
             if self._buffer is not None and not failed:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from troth._types import HeaderList
 from troth.consent.device import ConsentReading
-from troth.engines.embedded import CompiledRule, Verdict
+from troth.engines.embedded import CompiledRule
 from troth.engines.embedded.views import CookieView, ExchangeView, FieldView, PageView, View
 from troth.filters.probes import NOBODY, Known
 from troth.model.facts import Cookie, Direction, Exchange, Field
 from troth.model.findings import Denial, Finding
 from troth.model.words import RESTRICTING, UNDECLARED, Action, Carrier, Phase, Thing
-from troth.runtime.heads import CookieEntry, Head, HeaderDuty, PageVerdict, head_of
+from troth.runtime.heads import CookieEntry, Head, HeaderDuty, Settled, head_of
 from troth.runtime.line import Reason
 from troth.runtime.runtime import Runtime
 from troth.runtime.site import Site
@@ -35,6 +36,31 @@ class Edits:
         return bool(self.query or self.headers)
 
 
+class Sent:
+    """Response headers as rules ask for them; looked at when one does."""
+
+    __slots__ = ("_headers", "_names")
+
+    def __init__(self, headers: HeaderList) -> None:
+        self._headers = headers
+        self._names: frozenset[bytes] | None = None
+
+    def names(self) -> frozenset[bytes]:
+        """Return the names, in lower case."""
+        if self._names is None:
+            self._names = frozenset([name.lower() for name, _ in self._headers])
+        return self._names
+
+    def by_name(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the values by lower-case name; those of `Set-Cookie` are not among them."""
+        noted: dict[str, tuple[str, ...]] = {}
+        for name, value in self._headers:
+            key = name.decode("latin-1").lower()
+            if key != "set-cookie":
+                noted[key] = (*noted.get(key, ()), value.decode("latin-1"))
+        return noted
+
+
 class Judging:
     """Facts, findings and open rules of one exchange. Filters report things here and are told what to do.
 
@@ -43,9 +69,9 @@ class Judging:
     """
 
     __slots__ = (
-        "_by_fields", "_may_deny", "changed", "closing", "consent", "cookies_in", "cookies_out", "denial", "depends", "duties",
-        "edits", "fields", "head", "inspect", "known", "observed", "open", "page", "params", "reasons", "runtime",
-        "seen", "site", "tags", "x",
+        "_by_fields", "_may_deny", "changed", "closing", "consent", "cookies_in", "cookies_out", "denial", "depends",
+        "duties", "edits", "fields", "head", "inspect", "known", "observed", "open", "page", "params", "reasons",
+        "runtime", "seen", "site", "tags", "x",
     )  # fmt: skip
 
     def __init__(self, runtime: Runtime, site: Site, x: Exchange, params: Mapping[str, str], *, observed: bool) -> None:
@@ -57,8 +83,8 @@ class Judging:
         self.cookies_in: list[CookieEntry] = []
         self.cookies_out: list[CookieEntry] = []
         self.duties: tuple[HeaderDuty, ...] = ()
-        self.closing: Verdict | None = None
-        self.page: PageVerdict | None = None
+        self.closing: Settled | None = None
+        self.page: Settled | None = None
         self.denial: Denial | None = None
         self.fields: list[Field] = []
         self.seen: set[tuple[str, Carrier, Direction]] = set()
@@ -123,35 +149,43 @@ class Judging:
                     self.found(reported or (), None)
         return waiting
 
-    def close_exchange(self, note_headers: Callable[[], None]) -> None:
+    def close_exchange(self, sent: Sent) -> None:
         """Judge what is left of the exchange when its bodies are read: by memory where the head allows it."""
-        rules: Iterable[CompiledRule] = self.open
+        rules: Sequence[CompiledRule] = self.open
         if not rules:
             return
         if self._by_fields:
-            note_headers()
+            self.x.headers = sent.by_name()
             self.open = self._judge(rules, final=True)
             return
-        if self.head.quiet and not self.x.records and not self.x.response_unreadable:
+        waiting = self.head.residual.exchange.live
+        if tuple(rules) == waiting and self.head.quiet and not self.x.records and not self.x.response_unreadable:
             self.closing = self.head.closing(self.x.status or 0, frozenset(self.seen))
-            self._note(self.closing.findings)
-            rules = self.closing.live
+            rules = self._take(self.closing, sent)
         self.open = []
         if rules:
-            note_headers()
+            self.x.headers = sent.by_name()
             self._judge(rules, final=True)
 
-    def close_page(self, names: frozenset[bytes], note_headers: Callable[[], None]) -> None:
-        """Judge the rules on the page: header duties by the `names` sent, others by everything."""
-        self.page = page = self.head.page()
-        self._note(page.findings)
-        unmet = tuple(duty for duty in page.duties if duty.name not in names)
-        live = [*page.live, *(duty.rule for duty in page.duties if duty.name in names)]
-        self.duties = unmet
+    def close_page(self, sent: Sent) -> None:
+        """Judge the rules on the page: header duties by the names that were sent, others by everything."""
+        self.page = self.head.page()
+        live = self._take(self.page, sent)
         if live:
-            note_headers()
+            self.x.headers = sent.by_name()
             view = PageView(self.site.engine.tables, self.x, self.x.page)
             self.found(self.site.engine.settle(live, view), None)
+
+    def _take(self, settled: Settled, sent: Sent) -> list[CompiledRule]:
+        """Take over what is settled; returns the rules that have to look at the headers."""
+        self._note(settled.findings)
+        live = list(settled.live)
+        for duty in settled.duties:
+            if duty.names.isdisjoint(sent.names()):
+                self.duties = (*self.duties, duty)
+            else:
+                live.append(duty.rule)
+        return live
 
     def waits_restricting(self) -> bool:
         """Whether a rule that may deny still waits for facts."""

@@ -10,15 +10,17 @@ from typing import Final
 
 from troth._types import ASGIApp, Message, Receive, Scope, Send
 from troth.asgi import own_routes
+from troth.asgi.express import Express, Lanes
 from troth.asgi.http import HttpExchange
 from troth.asgi.judging import Judging, Observer
 from troth.asgi.request import Head, first_facts, hostname, inner_path, read_consent
 from troth.asgi.websocket import WebSocketExchange
 from troth.filters.cookies import Jar
 from troth.runtime.runtime import GPC_PATH, PREFIX, BindingGiven, PolicyGiven, Runtime
+from troth.runtime.site import Site
 
 _SHUT_DOWN: Final = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed"})
-CURRENT: Final[ContextVar[HttpExchange | None]] = ContextVar("troth", default=None)
+CURRENT: Final[ContextVar[HttpExchange | Express | None]] = ContextVar("troth", default=None)
 """The exchange that is being served in this context; `troth.consent` finds it here, the scope stays as it came."""
 
 
@@ -29,6 +31,7 @@ class Guard:
         self.runtime = runtime
         self.observer = observer
         self._many = len(runtime.sites) > 1
+        self.lanes = Lanes(self)
 
     async def http(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
@@ -36,12 +39,26 @@ class Guard:
         own = inner.startswith(PREFIX) or inner == GPC_PATH
         if own and await own_routes.serve(self, inner, scope, receive, send):
             return
+        express = self.lanes.enter(scope, inner, self._site(scope))
+        if express is not None:
+            token = CURRENT.set(express)
+            try:
+                await express.run(app, receive, send)
+            finally:
+                CURRENT.reset(token)
+            return
         exchange = HttpExchange(self, app, scope, receive, send, *self.facts(scope, inner))
         token = CURRENT.set(exchange)
         try:
             await exchange.run()
         finally:
             CURRENT.reset(token)
+
+    def _site(self, scope: Scope) -> Site:
+        if not self._many:
+            return self.runtime.first
+        host = next((value for name, value in scope["headers"] if name.lower() == b"host"), b"")
+        return self.runtime.site_of(hostname(host))
 
     def facts(self, scope: Scope, path: str) -> tuple[Judging, Head, Jar]:
         """Read the head of a request or handshake."""

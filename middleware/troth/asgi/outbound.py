@@ -9,7 +9,7 @@ from typing import Final
 from troth._types import HeaderList, Message, Scope
 from troth.asgi.bodies import read_body
 from troth.asgi.inbound import guards_of, report_fields
-from troth.asgi.judging import Judging, takes_away
+from troth.asgi.judging import Judging, Sent, takes_away
 from troth.engines.embedded.operators import header_value
 from troth.engines.embedded.views import CookieView, ExchangeView
 from troth.errors import UnreadableBody
@@ -60,18 +60,18 @@ def judge(
     outgoing = Outgoing(start, buffer or [])
     headers: HeaderList = start["headers"] if isinstance(start.get("headers"), list) else list(start.get("headers", ()))
     x = judging.x
-    noting = _Noting(judging, headers)
+    sent = Sent(headers)
     body: bytes | None = None
     if buffer is not None:
         body = _held_body(judging, headers, buffer, limit, outgoing)
     x.response_pending = False
     x.phase = Phase.RESPONSE_BODY
-    judging.close_exchange(noting)
+    judging.close_exchange(sent)
     if outgoing.unreadable or judging.settle_denial() is not None:
         return outgoing
     changed = filter_cookies(judging, headers, jar, extra, scope)
     if content_type(start).partition(b";")[0].strip().lower() == b"text/html":
-        changed = _page(judging, changed, noting)
+        changed = _page(judging, changed, sent)
     changed = _amended(judging, changed)
     if judging.depends:
         changed = caching.mark_etags(caching.made_private(caching.varied(changed)), judging.head.consent_tag)
@@ -84,24 +84,6 @@ def judge(
     if changed is not headers:
         outgoing.start = {**start, "headers": changed}
     return outgoing
-
-
-class _Noting:
-    """Gives rules the response headers, by lower-case name, once one asks for them."""
-
-    __slots__ = ("_headers", "_judging")
-
-    def __init__(self, judging: Judging, headers: HeaderList) -> None:
-        self._judging = judging
-        self._headers = headers
-
-    def __call__(self) -> None:
-        noted: dict[str, tuple[str, ...]] = {}
-        for name, value in self._headers:
-            key = name.decode("latin-1").lower()
-            if key != "set-cookie":
-                noted[key] = (*noted.get(key, ()), value.decode("latin-1"))
-        self._judging.x.headers = noted
 
 
 # body ------------------------------------------------------------------------------------------------------------
@@ -158,7 +140,7 @@ def filter_cookies(judging: Judging, headers: HeaderList, jar: Jar, extra: list[
             if changed is not None:
                 changed.append((name, value))
             continue
-        kept = _set_cookie(judging, value, jar, scope)
+        kept = set_cookie_header(judging, value, jar, scope)
         if kept is value:
             if changed is not None:
                 changed.append((name, value))
@@ -173,7 +155,7 @@ def filter_cookies(judging: Judging, headers: HeaderList, jar: Jar, extra: list[
     return [*(headers if changed is None else changed), *((b"set-cookie", one) for one in (*expiring, *extra))]
 
 
-def _set_cookie(judging: Judging, value: bytes, jar: Jar, scope: Scope) -> bytes | None:
+def set_cookie_header(judging: Judging, value: bytes, jar: Jar, scope: Scope) -> bytes | None:
     """Return the header value as it may go out; None if it may not."""
     entry = judging.head.outbound[set_cookie.name_of(value)]
     if entry.depends:
@@ -277,11 +259,10 @@ def expiries(judging: Judging, jar: Jar, scope: Scope) -> list[bytes]:
 # headers ---------------------------------------------------------------------------------------------------------
 
 
-def _page(judging: Judging, headers: HeaderList, noting: _Noting) -> HeaderList:
+def _page(judging: Judging, headers: HeaderList, sent: Sent) -> HeaderList:
     """Judge an HTML page by its head; hold back third parties by a policy beside the app's own."""
     judging.x.page = Page(shows=PENDING)
-    names = frozenset([name if name.islower() else name.lower() for name, _ in headers])
-    judging.close_page(names, noting)
+    judging.close_page(sent)
     policy, depends = judging.head.content_policy(judging.x)
     judging.depends = judging.depends or depends
     return headers if policy is None else pairs.appended_csp(headers, policy)
@@ -290,7 +271,7 @@ def _page(judging: Judging, headers: HeaderList, noting: _Noting) -> HeaderList:
 def _amended(judging: Judging, headers: HeaderList) -> HeaderList:
     """Carry out the header duties whose rules amend."""
     if judging.duties:
-        headers = [*headers, *((duty.name, duty.value) for duty in judging.duties)]
+        headers = [*headers, *(pair for duty in judging.duties for pair in duty.headers)]
     closing = judging.closing.findings if judging.closing is not None else ()
     for finding in (*closing, *(finding for finding, _, _ in judging.reasons)):
         if finding.action is not Action.AMEND or finding.dry or finding.thing not in (Thing.EXCHANGE, Thing.PAGE):

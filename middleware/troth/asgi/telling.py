@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from binascii import hexlify
 from collections.abc import Iterable
 from typing import Any, Final
 
 from troth.asgi.judging import Judging
-from troth.consent.device import consent_digest
+from troth.consent.device import ConsentReading, CookieOutcome, consent_digest
 from troth.model.facts import Actor, Person
 from troth.model.words import UNDECLARED
 from troth.runtime.heads import CookieEntry
@@ -48,7 +49,10 @@ def line(judging: Judging) -> bytes:
             remembered.pop(next(iter(remembered)))
         # The objects whose ids stand in the key are kept with the line, so that no other can take their ids.
         found = remembered[key] = (told, judging.head, judging.closing)
-    return found[0] + _consent(judging)
+    reading = judging.consent
+    if reading is None or reading.device is None:
+        return found[0]
+    return found[0] + consent_members(reading, refuses=judging.head.refuses)
 
 
 def members(judging: Judging) -> dict[str, Any]:
@@ -75,16 +79,20 @@ def _names(entries: list[CookieEntry]) -> object:
     return names if len(names) == len(entries) else tuple(sorted(entry.name for entry in entries))
 
 
-def _consent(judging: Judging) -> bytes:
-    """Return what the device's own cookie adds, with the comma before it."""
-    added: dict[str, Any] = {}
-    consent_entry(judging, added)
-    if not added:
-        return b""
-    digest = added.get("consent")
-    if digest is not None and len(added) == 1:
-        return b',"consent":"%b"' % digest.encode()
-    return b"," + encode(added)
+def shared_line(judging: Judging) -> bytes:
+    """Return the encoded members that all exchanges of one kind share."""
+    return encode(_shared(judging))
+
+
+def consent_members(reading: ConsentReading, *, refuses: bool) -> bytes:
+    """Return what a device's own cookie adds to a line, with the comma before it. No id of one that refuses."""
+    device = reading.device
+    told = b""
+    if reading.outcome is not CookieOutcome.VALID:
+        told = b',"consent_cookie":"%b"' % reading.outcome.value.encode()
+    if device is None or device.id is None or refuses:
+        return told
+    return b'%b,"consent":"%b"' % (told, hexlify(consent_digest(device.id)))
 
 
 def tag_entries(judging: Judging) -> list[dict[str, Any]]:

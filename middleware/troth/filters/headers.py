@@ -112,12 +112,12 @@ def readable_encodings(headers: HeaderList) -> HeaderList:
     found = values(headers, b"accept-encoding")
     if not found:
         return headers
-    kept = _readable(found[0] if len(found) == 1 else b", ".join(found))
+    kept = readable_value(found[0] if len(found) == 1 else b", ".join(found))
     return headers if kept is None else replaced(headers, b"accept-encoding", kept)
 
 
 @lru_cache(maxsize=256)
-def _readable(value: bytes) -> bytes | None:
+def readable_value(value: bytes) -> bytes | None:
     """Return what is left of an `Accept-Encoding` value; None if all of it can be read. Browsers send few of them."""
     asked = [part.strip() for part in value.split(b",") if part.strip()]
     kept = [part for part in asked if _is_readable(part)]

@@ -6,6 +6,7 @@ A `Head` stands beside each residual and is remembered with it. Its tables are f
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -93,21 +94,23 @@ class _CookieTable(dict[bytes, CookieEntry]):
 
 @dataclass(frozen=True, slots=True)
 class HeaderDuty:
-    """A page rule that only asks for headers: what is found and added where `name` is not among those sent."""
+    """A rule that only asks for headers: what is found and added where none of its `names` is among those sent."""
 
     finding: Finding
-    name: bytes
-    value: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+    names: frozenset[bytes]
     rule: CompiledRule
 
 
 @dataclass(frozen=True, slots=True)
-class PageVerdict:
-    """What the head settles about every page: findings, simple header duties, and rules that need more."""
+class Settled:
+    """What is settled about an exchange or its page: findings, plain header duties, and rules that need more."""
 
     findings: tuple[Finding, ...]
     duties: tuple[HeaderDuty, ...]
     live: tuple[CompiledRule, ...]
+    quiet: bool
+    """The findings ask for nothing to be done."""
 
 
 Seen = frozenset[tuple[str, Carrier, Direction]]
@@ -125,8 +128,8 @@ class Head:
         self._others: tuple[Residual, ...] | None = None
         self._csp: tuple[bytes | None, bool] | None = None
         self._depends: dict[tuple[str, Carrier], bool] = {}
-        self._closings: dict[tuple[int, Seen], Verdict] = {}
-        self._page: PageVerdict | None = None
+        self._closings: dict[tuple[int, Seen], Settled] = {}
+        self._page: Settled | None = None
         x = residual.head
         self.quiet = not x.body_pending and not x.records_open and x.subject is None
         """Nothing of the request is still to come."""
@@ -160,7 +163,7 @@ class Head:
         verdict = self.residual.cookie(name, direction, row)
         plain = self._plain(name, row, direction, verdict)
         drop = verdict.withheld
-        live = bool(plain.live) and not drop
+        live = (bool(plain.live) or plain.withheld) and not drop
         others = [other.cookie(name, direction, row).withheld for other in self.others()]
         refused = drop and declared and direction is Direction.REQUEST and self._is_refused(name, row)
         return CookieEntry(
@@ -201,7 +204,7 @@ class Head:
 
     # exchange and page
 
-    def closing(self, status: int, seen: Seen) -> Verdict:
+    def closing(self, status: int, seen: Seen) -> Settled:
         """Return what is settled about an exchange once its bodies are read: by status and by what was seen where."""
         key = (status, seen)
         found = self._closings.get(key)
@@ -210,25 +213,28 @@ class Head:
             x = self.residual.head.but(
                 phase=Phase.RESPONSE_BODY, status=status, headers=PENDING, fields=fields, response_pending=False
             )
-            view = ExchangeView(self.site.engine.tables, x)
-            found = self.residual.settle(view, self.residual.exchange.live)
+            found = self._settled(ExchangeView(self.site.engine.tables, x), self.residual.exchange.live)
             if len(self._closings) < _REMEMBERED:
                 self._closings[key] = found
         return found
 
-    def page(self) -> PageVerdict:
+    def page(self) -> Settled:
         """Return what is settled about every page."""
         if self._page is None:
             x = self.residual.head.but(phase=Phase.RESPONSE_START, headers=PENDING, page=Page(shows=PENDING))
             view = PageView(self.site.engine.tables, x)
-            verdict = self.residual.settle(view)
-            duties = {rule: _duties(rule, view, self.site) for rule in verdict.live}
-            self._page = PageVerdict(
-                findings=verdict.findings,
-                duties=tuple(duty for found in duties.values() for duty in found),
-                live=tuple(rule for rule, found in duties.items() if not found),
-            )
+            self._page = self._settled(view, self.site.engine.rules[view.thing])
         return self._page
+
+    def _settled(self, view: View, rules: Iterable[CompiledRule]) -> Settled:
+        verdict = self.residual.settle(view, rules)
+        duties = {rule: _duty(rule, view, self.site) for rule in verdict.live}
+        return Settled(
+            findings=verdict.findings,
+            duties=tuple(duty for duty in duties.values() if duty is not None),
+            live=tuple(rule for rule, duty in duties.items() if duty is None),
+            quiet=verdict.quiet,
+        )
 
     # what depends on consent
 
@@ -278,8 +284,8 @@ def head_of(site: Site, x: Exchange) -> Head:
     return found  # type: ignore[return-value]  # nothing else is put beside a residual
 
 
-def _duties(rule: CompiledRule, view: View, site: Site) -> tuple[HeaderDuty, ...]:
-    """Return a page rule as plain header duties; nothing where it is more than that."""
+def _duty(rule: CompiledRule, view: View, site: Site) -> HeaderDuty | None:
+    """Return a rule as a plain header duty; None where it is more than that."""
     planned = rule.planned
     expect = planned.rule.expect
     wanted = expect.parts if isinstance(expect, All) else (expect,)
@@ -291,14 +297,13 @@ def _duties(rule: CompiledRule, view: View, site: Site) -> tuple[HeaderDuty, ...
         and not planned.rule.evidence
         and rule.match(view) == TRUE
     )
-    headers = [duty for duty in wanted if isinstance(duty, Header)]
-    if not simple or len(headers) != 1 or len(wanted) != 1:
-        return ()
-    value = header_value(view, headers[0].name, headers[0].values[0])
-    if value is None:
-        return ()
+    duties = [duty for duty in wanted if isinstance(duty, Header)]
+    values = [header_value(view, duty.name, duty.values[0]) for duty in duties]
     found = site.engine.report(rule, (Action.DENY, planned.rule.clauses), None, view)
-    return tuple(HeaderDuty(one, headers[0].name.encode(), value.encode(), rule) for one in found or ())
+    if not simple or len(duties) != len(wanted) or None in values or not found:
+        return None
+    headers = tuple((duty.name.encode(), (value or "").encode()) for duty, value in zip(duties, values, strict=True))
+    return HeaderDuty(found[0], headers, frozenset(name for name, _ in headers), rule)
 
 
 def _tag(x: Exchange) -> bytes:
