@@ -14,7 +14,7 @@ SHARED = ROOT.parent / "shared"
 SOURCES = SHARED / "sources"
 REGISTER = SHARED / "promises"
 RUN = 9
-"""So many of an original's words in a row are a quotation (DESIGN section 3)."""
+"""So many of an original's words in a row are a quotation."""
 
 Run = tuple[str, ...]
 

@@ -1,7 +1,7 @@
 """The reference interpreter judges what the middleware saw; a difference fails the case, whatever it expects.
 
 Not denied: the findings are equal. Denied: both deny, and the rules that denied on the wire are among those of the
-reference (DESIGN section 5). A part that could not be taken out, such as a segment of the path, denies on the wire
+reference. A part that could not be taken out, such as a segment of the path, denies on the wire
 only.
 """
 

@@ -1,7 +1,7 @@
 """Recorded choices of a device or a person, and how a moment in time reads them.
 
 A `Choice` is what somebody said, once, about one consent. `Choices` is everything one holder said.
-Nothing here is ever implied: no record means that nobody was asked (DESIGN sections 1 and 4).
+Nothing here is ever implied: no record means that nobody was asked.
 """
 
 from __future__ import annotations

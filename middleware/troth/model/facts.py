@@ -1,6 +1,6 @@
 """What is known of one exchange: the facts that every engine is given, and nothing else.
 
-Facts carry names, categories, counts and instants; never a value of personal data (DESIGN section 2.5). The runtime
+Facts carry names, categories, counts and instants; never a value of personal data. The runtime
 fills an `Exchange` phase by phase; the reference interpreter is given it complete.
 
 Things that came in with the request are judged by what is known before the app is called; all others by everything.

@@ -1,7 +1,7 @@
 """A rule and its conditions as the loader hands them on: every name resolved, every list a tuple.
 
 `match`, `only-if` and the `if` of an exception share one vocabulary of facts; `expect` adds duties. A flat map means
-all; a list means one of, except after `shows` and `complete`, where it means each (DESIGN section 4).
+all; a list means one of, except after `shows` and `complete`, where it means each.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ class Rule:
     only_if: Condition | None = None
     expect: Condition | None = None
     effects: tuple[Effect, ...] = ()
-    """Never empty after loading: the defaults of DESIGN section 4 (Actions) are filled in. For `page` a prohibition or
+    """Never empty after loading: the defaults (`troth/docs/words.md`, actions) are filled in. For `page` a prohibition or
     duty without `otherwise` alerts; where one rule is for several things the effect is that of each thing's default
     only when `otherwise` is left out, see `effects_for`."""
     defaulted: bool = False

@@ -19,7 +19,7 @@ class Thing(StrEnum):
 
 
 class Phase(IntEnum):
-    """When facts arrive (DESIGN section 5). Values are ordered in time."""
+    """When facts arrive (`troth/docs/phases.md`). Values are ordered in time."""
 
     HEAD = 0
     REQUEST_BODY = 1
@@ -39,7 +39,7 @@ class Action(StrEnum):
     KEPT = "kept"
     OPENED = "opened"
     PROTECTED = "protected"
-    """A rule would have denied or withheld, but the exchange is protected (DESIGN section 2.4)."""
+    """A rule would have denied or withheld, but the exchange is protected (`troth/docs/judging.md`, section 10)."""
 
 
 RESTRICTING: Final = frozenset({Action.DENY, Action.WITHHOLD, Action.MASK})
