@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from troth._types import ASGIApp, HeaderList, Message, Receive, Scope, Send
-from troth.asgi import inbound, outbound, telling
+from troth.asgi import inbound, outbound, records, telling
 from troth.asgi.bodies import Held, Watch, with_kept_headers
 from troth.asgi.denial import answer, deny, policy_link, problem
 from troth.asgi.judging import Judging
@@ -267,6 +267,10 @@ class HttpExchange:
         if start is None:
             return
         limit = _limits(judging).hold_response
+        if read and judging.x.route is not None and judging.x.route.records is not None:
+            people = judging.runtime.people[id(judging.site)]
+            raw = b"".join(part.get("body", b"") for part in read)
+            judging.records = await records.gather(judging, people, raw, outbound.encoding_of(start), limit)
         outgoing = outbound.judge(judging, start, read, limit, self.jar, self.consent_cookies, self._scope)
         if judging.denial is not None:
             await self._deny(title="The response could not be read" if outgoing.unreadable else None)

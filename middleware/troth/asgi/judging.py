@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from troth._types import HeaderList
+from troth.asgi.bodies import Read
 from troth.consent.device import ConsentReading
 from troth.engines.embedded import CompiledRule
 from troth.engines.embedded.views import CookieView, ExchangeView, FieldView, PageView, View
@@ -34,6 +36,14 @@ class Edits:
 
     def __bool__(self) -> bool:
         return bool(self.query or self.headers)
+
+
+class Records(Protocol):
+    """Records of a body that are judged each by its own subject (`asgi.records`)."""
+
+    def judge(self, read: Read, body: bytes, /) -> bytes:
+        """Judge them; returns the body without what has to go."""
+        ...
 
 
 class Sent:
@@ -69,9 +79,9 @@ class Judging:
     """
 
     __slots__ = (
-        "_by_fields", "_may_deny", "changed", "closing", "consent", "cookies_in", "cookies_out", "denial", "depends",
-        "duties", "edits", "fields", "head", "inspect", "known", "observed", "open", "page", "params", "reasons",
-        "runtime", "seen", "site", "tags", "x",
+        "_by_fields", "_may_deny", "changed", "closing", "consent", "cookies_in", "cookies_out", "denial",
+        "depends", "duties", "edits", "fields", "head", "inspect", "known", "observed", "open", "page", "params",
+        "reasons", "records", "runtime", "seen", "site", "tags", "x",
     )  # fmt: skip
 
     def __init__(self, runtime: Runtime, site: Site, x: Exchange, params: Mapping[str, str], *, observed: bool) -> None:
@@ -96,6 +106,8 @@ class Judging:
         self.edits = Edits()
         self.depends = False
         """An outbound edit happened, or would have under another consent."""
+        self.records: Records | None = None
+        """The records of the response, where the route binds some."""
         self.changed = False
         """A consent was recorded in this exchange."""
         self.observed = observed
@@ -222,6 +234,18 @@ class Judging:
         if found:
             found = self._numbered(found, index)
             self.found(found, field.category if field.category != UNDECLARED else None)
+        return found
+
+    def field_of_record(self, field: Field, n: int) -> tuple[Finding, ...]:
+        """Report a field that stands in a record: judged by the record's own subject, which no head knows."""
+        index = len(self.fields)
+        self.fields.append(field)
+        engine = self.site.engine
+        found = tuple(engine.settle(engine.rules[Thing.FIELD], FieldView(engine.tables, self.x, field), index))
+        if field.category != UNDECLARED:
+            key = (field.category, field.carrier.value, field.name)
+            self.tags[key] = self.tags.get(key, 0) + n
+        self.found(found, field.category if field.category != UNDECLARED else None)
         return found
 
     # outcome

@@ -44,6 +44,11 @@ def content_type(message: Message) -> bytes:
     return b""
 
 
+def encoding_of(message: Message) -> bytes:
+    """Return the content coding of a response start."""
+    return pairs.first(list(message.get("headers", ())), b"content-encoding") or b""
+
+
 def length_of(message: Message) -> int | None:
     """Return the declared length of a response body; None for a stream."""
     for name, value in message.get("headers", ()):
@@ -109,6 +114,9 @@ def _held_body(
     except UnreadableBody as cause:
         _unreadable(judging, cause.reason, outgoing)
         return None
+    if judging.records is not None:
+        edited = judging.records.judge(read, read.body)
+        return None if edited is read.body else edited
     edits = report_fields(judging, read.fields)
     if not judging.depends:
         judging.depends = any(judging.head.field_depends(field.category, Carrier.JSON) for field, _, _ in read.fields)

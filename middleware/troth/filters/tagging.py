@@ -9,13 +9,17 @@ from typing import Any, Final
 from troth.errors import UnreadableBody
 from troth.filters.ages import Age, age
 from troth.filters.json_text import Members, decode, decode_all, is_empty, may_repeat_keys
-from troth.filters.places import ITEM, Node, Place, Shape
+from troth.filters.places import ITEM, Node, Path, Place, Shape
 from troth.filters.probes import NO_PROBES, NOBODY, Known, Probes
-from troth.filters.splicing import Edit, splice
+from troth.filters.splicing import ConcretePath, Edit, splice
 
 _CONTAINERS: Final = frozenset({dict, list, Members})
 Verdict = Callable[[Place], Edit | None]
 """Judges a place by its categories. Never by identity: after much has been learned, places are made anew."""
+
+
+VerdictAt = Callable[[Place | None, ConcretePath], Edit | None]
+"""Judges a member or item by its place (None: no field) and by the keys and indexes that lead there."""
 
 
 class Tags:
@@ -103,6 +107,22 @@ class Tagger:
         if is_empty(body):
             return body
         return splice(body, _Editor(self._fresh_root(), self._probes, verdict, known))
+
+    def tag_part(self, value: Any, path: Path, *, today: date, known: Known = NOBODY) -> Tags:
+        """Return what stands in one decoded part of a body; `path` leads there, with `ITEM` for items of lists."""
+        tags = Tags()
+        node = self._fresh_root()
+        for step in path:
+            node = node.into(step)
+        if type(value) in _CONTAINERS:
+            _Inspection(tags, self._probes, self._with_age, today, known).walk(value, node)
+        return tags
+
+    def edit_at(self, body: bytes, verdict: VerdictAt, *, known: Known = NOBODY) -> bytes:
+        """Return `body` with what `verdict` says taken out: it is asked for every member and item, declared or not."""
+        if is_empty(body):
+            return body
+        return splice(body, _EditorAt(self._fresh_root(), self._probes, verdict, known))
 
     def _fresh_root(self) -> Node:
         if self._shape.full:
@@ -244,6 +264,31 @@ class _Editor:
             if found:
                 place = node.probed(key if type(key) is str else ITEM, place, found)
         return None if place is None else self._verdict(place)
+
+
+class _EditorAt:
+    """Guides the splicer along the places of a tagger and the concrete paths that lead there."""
+
+    __slots__ = ("_editor", "_last", "_verdict", "reads_values", "root")
+
+    def __init__(self, root: Node, probes: Probes, verdict: VerdictAt, known: Known) -> None:
+        self.root: tuple[Node, ConcretePath] = (root, ())
+        self.reads_values = True
+        self._verdict = verdict
+        self._last: Place | None = None
+        self._editor = _Editor(root, probes, self._note, known)
+
+    def _note(self, place: Place) -> Edit | None:
+        self._last = place
+        return None
+
+    def enter(self, state: tuple[Node, ConcretePath], key: str | int) -> tuple[Node, ConcretePath]:
+        return self._editor.enter(state[0], key), (*state[1], key)
+
+    def judge(self, state: tuple[Node, ConcretePath], key: str | int, token: bytes | None) -> Edit | None:
+        self._last = None
+        self._editor.judge(state[0], key, token)
+        return self._verdict(self._last, (*state[1], key))
 
 
 def _last_name(place: Place) -> str:
