@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.asgi.wire import Shop
+from troth.consent.batch import Batch
+from troth.consent.ledger import Ledger
 from troth.errors import TrailError
 
 POLICY = """
@@ -106,6 +110,19 @@ def without_trail(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
         raise TrailError("the line cannot be written: ENOSPC")
 
     monkeypatch.setattr(shop.middleware.runtime, "_write", refuse)
+
+
+def threads_of_writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Note from now on in which thread the ledger is written."""
+    seen: list[int] = []
+    writing = Ledger.writing
+
+    def noted(ledger: Ledger) -> AbstractContextManager[Batch]:
+        seen.append(threading.get_ident())
+        return writing(ledger)
+
+    monkeypatch.setattr(Ledger, "writing", noted)
+    return seen
 
 
 def choices(shop: Shop) -> list[dict[str, Any]]:

@@ -16,11 +16,10 @@ import pytest
 
 import troth
 from tests.asgi.wire import Answer, Shop
-from tests.asgi_consent.conftest import BINDING, Make, choices, without_trail
+from tests.asgi_consent.conftest import BINDING, Make, choices, threads_of_writes, without_trail
 from troth._types import ASGIApp, Receive, Scope, Send
 from troth.asgi.api import Html, RequestConsent, choice_form
 from troth.consent.device import CookieOutcome
-from troth.consent.ledger import Ledger
 from troth.errors import ConsentError, ConsentRefused, TrailError
 
 Job = Callable[[RequestConsent], Awaitable[Any]]
@@ -247,9 +246,7 @@ async def test_once_the_answer_is_on_its_way_no_device_can_choose(shop: Shop) ->
 
 
 async def test_the_ledger_is_written_in_a_thread(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
-    writing = Ledger.writing
-    monkeypatch.setattr(Ledger, "writing", lambda self: seen.append(threading.get_ident()) or writing(self))
+    seen = threads_of_writes(monkeypatch)
     jobs: list[Job] = [
         lambda c: c.record("ads", form="click"),
         lambda c: c.record("letters", form="click", person="anna"),

@@ -14,10 +14,9 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.asgi.wire import Answer, Shop
-from tests.asgi_consent.conftest import POLICY, Make, choices, without_trail
+from tests.asgi_consent.conftest import POLICY, Make, choices, threads_of_writes, without_trail
 from troth.consent.decoder import Decoder
 from troth.consent.device import CookieOutcome
-from troth.consent.ledger import Ledger
 
 FORM = b"application/x-www-form-urlencoded"
 ACTS = ["accept", "refuse", "withdraw"]
@@ -59,8 +58,8 @@ async def test_a_choice_as_json_answers_the_new_state(shop: Shop) -> None:
 
 
 async def test_missing_names_mean_all_that_a_device_can_hold(shop: Shop) -> None:
-    for body in ({}, b""):
-        answer = await shop.ask("POST", "/.privacy/accept", json_body=body if body == {} else None)
+    for body in (b"{}", b""):
+        answer = await shop.ask("POST", "/.privacy/accept", body=body)
         assert json.loads(answer.body)["choices"] == {"analytics": "granted", "ads": "granted", "news": "granted"}
 
 
@@ -182,9 +181,7 @@ async def test_a_first_refusal_clears_no_cache_and_leaves_nothing_unique(shop: S
 
 
 async def test_the_ledger_is_written_in_a_thread(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
-    writing = Ledger.writing
-    monkeypatch.setattr(Ledger, "writing", lambda self: seen.append(threading.get_ident()) or writing(self))
+    seen = threads_of_writes(monkeypatch)
     await shop.choose("accept")
     assert len(seen) == 1
     assert threading.get_ident() not in seen

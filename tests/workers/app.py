@@ -54,8 +54,9 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["path"] == "/person":
         told["granted"] = await _person(scope)
     body = json.dumps(told).encode()
-    kind = b"application/json" if scope["path"] == "/api/account" else b"text/plain"
-    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *((b"set-cookie", one) for one in SET)]
+    is_api = scope["path"] == "/api/account"
+    headers = [(b"content-type", b"application/json" if is_api else b"text/plain")]
+    headers += [(b"content-length", b"%d" % len(body)), *((b"set-cookie", one) for one in SET if not is_api)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

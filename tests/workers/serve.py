@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import sys
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -36,4 +35,4 @@ LOGGING = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
