@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from troth._types import Scope
 from troth.errors import HookError, LedgerError
@@ -15,6 +15,8 @@ from troth.model.policy import Policy
 from troth.runtime.hooks import Hook
 
 States = frozenset[tuple[str, Params]]
+_ODD: Final = (AttributeError, TypeError, ValueError, OverflowError, OSError)
+"""What reading an answer of another shape may raise: the hook has failed, and what it was asked for is unreadable."""
 
 
 class People:
@@ -47,12 +49,10 @@ class People:
         if given.get("id") is None:
             return None, {}
         person = (await self.persons([str(given["id"])], now))[0]
-        actor = Actor(
-            person=person,
-            roles=frozenset(map(str, given.get("roles", ()))),
-            shared=bool(given.get("shared", False)),
-            verified=_instant(verified),
-        )
+        try:
+            actor = _actor(person, given, verified)
+        except _ODD:
+            return UNREADABLE, {}
         known = given.get("known")
         return actor, {**(known if isinstance(known, Mapping) else {}), "account-id": person.id}
 
@@ -82,9 +82,19 @@ class People:
                 told = await self._state.call(ids)
                 for one in ids:
                     found[one] = [*found.get(one, ()), *_listed(told.get(one, ()))]
-        except (LedgerError, HookError, AttributeError):
+        except (LedgerError, HookError, *_ODD):
             return None
         return found
+
+
+def _actor(person: Person, given: Mapping[str, Any], verified: Any) -> Actor:
+    roles = given.get("roles") or ()
+    return Actor(
+        person=person,
+        roles=frozenset([roles] if isinstance(roles, str) else map(str, roles)),
+        shared=bool(given.get("shared", False)),
+        verified=_instant(verified),
+    )
 
 
 def _listed(told: Any) -> Iterable[Any]:
@@ -104,7 +114,10 @@ def _person(
     chosen: Choices | Literal[Missing.UNREADABLE] = UNREADABLE if choices is None else choices.get(one, NO_CHOICES)
     if states is None:
         return Person(id=one, choices=chosen, states=UNREADABLE)
-    held, age = read_states(states.get(one, ()), per, now)
+    try:
+        held, age = read_states(states.get(one, ()), per, now)
+    except _ODD:
+        return Person(id=one, choices=chosen, states=UNREADABLE)
     return Person(id=one, choices=chosen, states=held, age=age)
 
 
