@@ -217,7 +217,7 @@ class Rule:
     only_if: Condition | None = None
     expect: Condition | None = None
     effects: tuple[Effect, ...] = ()
-    """Never empty after loading: the defaults (`troth/docs/words.md`, actions) are filled in. For `page` a prohibition or
+    """Never empty after loading: defaults (`troth/docs/words.md`, actions) are filled in. For `page` a prohibition or
     duty without `otherwise` alerts; where one rule is for several things the effect is that of each thing's default
     only when `otherwise` is left out, see `effects_for`."""
     defaulted: bool = False
