@@ -37,7 +37,7 @@ class Guard:
         """Serve one HTTP request."""
         inner = inner_path(scope)
         own = inner.startswith(PREFIX) or inner == GPC_PATH
-        if own and await own_routes.serve(self, inner, scope, receive, send):
+        if own and await own_routes.serve(self.facts, inner, scope, receive, send):
             return
         express = self.lanes.enter(scope, inner, self._site(scope))
         if express is not None:

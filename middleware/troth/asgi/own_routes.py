@@ -6,10 +6,10 @@ in the trail before the first byte of its answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -40,8 +40,8 @@ from troth.model.words import Phase
 from troth.runtime.line import encode
 from troth.runtime.runtime import GPC_PATH, PREFIX
 
-if TYPE_CHECKING:
-    from troth.asgi.middleware import Guard
+ReadHead = Callable[[Scope, str], tuple[Judging, Head, Jar]]
+"""Reads the head of a request."""
 
 _LIMIT: Final = 64 * 1024
 _ROUTES: Final = {
@@ -76,12 +76,12 @@ class _Reply:
     cookies: list[bytes] = field(default_factory=list)
 
 
-async def serve(guard: Guard, path: str, scope: Scope, receive: Receive, send: Send) -> bool:
+async def serve(read: ReadHead, path: str, scope: Scope, receive: Receive, send: Send) -> bool:
     """Serve an own route. False if `path` (without `root_path`) is none: the app gets the request."""
     name = _ROUTES.get(path)
     if name is None:
         return False
-    judging, head, jar = guard.facts(scope, path)
+    judging, head, jar = read(scope, path)
     await _OwnRoute(name, judging, head, jar, scope, receive).run(send)
     return True
 
