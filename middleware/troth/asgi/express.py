@@ -290,8 +290,8 @@ class Express:
     """One exchange on its lane."""
 
     __slots__ = (
-        "_buffer", "_consent", "_cookie", "_dropped", "_full", "_given", "_guard", "_lane", "_noted", "_send", "_start",
-        "receive", "scope",
+        "_answered", "_buffer", "_consent", "_cookie", "_dropped", "_full", "_given", "_guard", "_lane", "_noted",
+        "_send", "_start", "receive", "scope",
     )  # fmt: skip
 
     def __init__(self, guard: Guard, lane: Lane, scope: Scope, reading: ConsentReading | None) -> None:
@@ -304,6 +304,8 @@ class Express:
         self._dropped: Any = ()
         self._noted: tuple[bytes, ...] = ()
         self._full: HttpExchange | None = None
+        self._answered = False
+        """The lane has sent the head of the response itself."""
         self._buffer: list[Message] | None = None
         self._start: Message | None = None
 
@@ -365,13 +367,13 @@ class Express:
         try:
             await app(self.scope, receive, self.send)
         except BaseException:
-            if self._full is not None:
-                await self._full.after_app(failed=True)
+            if not self._answered:
+                await self.full().after_app(failed=True)
             raise
-        if self._full is not None:
-            await self._full.after_app(failed=False)
-        elif self._buffer is not None:
+        if self._buffer is not None:
             await self._leave(release=True)
+        elif not self._answered:
+            await self.full().after_app(failed=False)
 
     # leaving ---------------------------------------------------------------------------------------------------
 
@@ -450,6 +452,7 @@ class Express:
             await self._leave()
             return
         self._start = None
+        self._answered = True
         await self._send(start if changed is headers else {**start, "headers": changed})
 
     def _written(self, line: bytes) -> bool:
@@ -614,6 +617,7 @@ class Express:
             await self._leave()
             return
         self._buffer = self._start = None
+        self._answered = True
         if fields.edited is not None:
             headers = decoded(headers, len(fields.edited))
             buffer = [{"type": "http.response.body", "body": fields.edited, "more_body": False}]
