@@ -151,6 +151,8 @@ class Shop:
         self.now = NOW
         self.scope: Scope | None = None
         self.body = b""
+        self._read: dict[Path, int] = {}
+        self._lines: list[dict[str, Any]] = []
         options = {"clock": lambda: self.now, **options}
         binding = inline.binding if "binding:" in text else None
         self.middleware = PolicyMiddleware(self.app, policy=inline.policy, binding=binding, home=home, **options)
@@ -238,13 +240,13 @@ class Shop:
 
     def lines(self) -> list[dict[str, Any]]:
         """Return the lines of exchanges and choices, oldest first."""
-        found = []
-        for path in sorted((self.home / "trail").iterdir()):
-            for line in path.read_bytes().splitlines():
-                value = json.loads(line)
-                if "seq" in value and "prev" in value and value.get("kind") != "trail.open" and "sig" not in value:
-                    found.append(value)
-        return found
+        for path in sorted((self.home / "trail").glob("access-*.jsonl")):
+            with path.open("rb") as file:
+                file.seek(self._read.get(path, 0))
+                new = file.read()
+            self._read[path] = self._read.get(path, 0) + len(new)
+            self._lines += [value for value in map(json.loads, new.splitlines()) if value["kind"] != "trail.open"]
+        return list(self._lines)
 
     def reasons(self, line: dict[str, Any] | None = None) -> list[tuple[str, str]]:
         """Return rule and action of each reason of a line, the last one if none is given."""
