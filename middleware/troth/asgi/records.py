@@ -127,9 +127,12 @@ async def gather(judging: Judging, people: People, raw: bytes, encoding: bytes, 
 
 
 async def _subjects(judging: Judging, people: People, route: Route, parts: list[Any]) -> list[Person | Missing | None]:
-    """Return whose each record is; unreadable where the binding promises a subject that is not there."""
+    """Return whose each record is; unreadable where the binding promises a subject that is not there.
+
+    Where it names none for records, they are those of the subject that the request addresses, if it addresses one.
+    """
     if route.record_subject is None:
-        return [None] * len(parts)
+        return [judging.x.subject] * len(parts)
     ids = [next((as_text(one) for _, one in select(part, route.record_subject)), None) for part in parts]
     known = sorted({one for one in ids if one is not None})
     persons = dict(zip(known, await people.persons(known, judging.x.now), strict=True))
