@@ -142,6 +142,8 @@ class Bench:
         self._root = Path(tempfile.mkdtemp(prefix="troth-cases-"))
         self._places: dict[object, Place] = {}
         self._made = 0
+        self.latest: Place
+        """Where the last case was run."""
         self._kept: list[object] = []
         """What keys name by identity, so that no other takes its place."""
 
@@ -162,6 +164,7 @@ class Bench:
             folder = self._root / str(self._made)
             folder.mkdir()
             found = self._places[key] = Place(folder, _attested(policy, given), staged(binding, given), now)
+        self.latest = found
         return found
 
     def close(self) -> None:

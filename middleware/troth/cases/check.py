@@ -14,12 +14,15 @@ from troth.cases.stage import Response, Seen, answered, sent_headers
 from troth.cases.values import (
     Answer,
     Case,
+    Facts,
     Headers,
     ReasonWanted,
     Request,
     SeenWanted,
+    Wanted,
 )
 from troth.consent.device import COOKIE_NAME
+from troth.model.words import RESTRICTING, Action, Thing
 
 _GROWING: Final = frozenset((b"vary", b"cache-control", b"accept-encoding"))
 """Headers of lists that may be given more words without being changed."""
@@ -55,6 +58,8 @@ def failures(case: Case, played: Played) -> Iterator[Failure]:
         for name, wanted in (("body", expect.body), ("fields", expect.fields), ("records", expect.records)):
             if name != "records" or case.facts is None:
                 yield from check_body(name, wanted, played.response.body, sent)
+    if case.facts is not None:
+        yield from _records(expect.records, case.facts, played.reasons)
     if expect.unchanged is not None:
         yield from _unchanged(case, played)
     yield from _reasons(case, played)
@@ -125,6 +130,27 @@ def _seen_cookies(wanted: SeenWanted, seen: Seen) -> Iterator[Failure]:
 def _without_consent(header: str) -> str:
     pieces = header.split("; ")
     return "; ".join(piece for piece in pieces if not piece.startswith(f"{COOKIE_NAME}="))
+
+
+# records that were given as facts ----------------------------------------------------------------------------------
+
+
+def _records(wanted: Wanted, facts: Facts, reasons: tuple[Reason, ...]) -> Iterator[Failure]:
+    done: dict[str, set[str]] = {}
+    for at, (_, subject) in enumerate(facts.records):
+        acts = {one.action for one in reasons if one.thing == Thing.RECORD and one.item == at and not one.dry}
+        done.setdefault(str(subject), set()).update(acts & RESTRICTING)
+    for what, subjects in (("kept", wanted.kept), ("removed", wanted.removed), ("masked", wanted.masked)):
+        for subject in subjects:
+            came = _became(done[subject]) if subject in done else "none of that subject"
+            if came != what:
+                yield Failure(f"records {what}", subject, came)
+
+
+def _became(acts: set[str]) -> str:
+    if acts & {Action.WITHHOLD, Action.DENY}:
+        return "removed"
+    return "masked" if acts else "kept"
 
 
 # unchanged -------------------------------------------------------------------------------------------------------

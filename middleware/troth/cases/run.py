@@ -25,6 +25,7 @@ from troth.model.words import Phase, Thing
 
 Lines = tuple[Mapping[str, Any], ...]
 Counts = dict[tuple[object, ...], int]
+_REFUSED: Final = 400
 _ACTIVATED: Final = "policy-activated"
 
 
@@ -133,9 +134,9 @@ async def _play(place: Place, case: Case, now: datetime) -> tuple[Played, Judged
         if seen is not None:
             judged.exchange.headers = _noted(case.app or Answer())
         if case.facts is not None:
-            judged = await _with_facts(place, judged, case.facts, now)
+            judged = await _with_facts(place, judged, case, now)
             reasons = _told(place, judged)
-    status, denied = _ending(response, judged)
+    status, denied = _ending(case, response, seen, judged)
     played = Played(
         response=_answer(response, case, denied), seen=seen, request=request, status=status, denied=denied,
         reasons=reasons, lines=lines,
@@ -207,15 +208,18 @@ def _take(response: Response, jar: dict[str, str]) -> None:
             jar[key.strip()] = held
 
 
-def _ending(response: Response | None, judged: Judged | None) -> tuple[int | None, bool]:
+def _ending(case: Case, response: Response | None, seen: Seen | None, judged: Judged | None) -> tuple[int | None, bool]:
+    """Return the status with which the exchange ends, and whether it was denied; facts decide over bytes."""
     if judged is not None and judged.denial is not None:
         return judged.denial.status, True
+    if case.facts is not None and seen is not None:
+        return (case.app or Answer()).status, False
     return (response.status if response is not None else None), False
 
 
 def _answer(response: Response | None, case: Case, denied: bool) -> Response | None:
-    """Return what arrived; where facts deny what the wire let pass, nothing did."""
-    if denied and case.facts is not None and response is not None and response.status < 400:
+    """Return what arrived. Where the facts deny, or bytes in their place were denied, nothing did."""
+    if case.facts is not None and response is not None and denied != (response.status >= _REFUSED):
         return None
     return response
 
@@ -246,13 +250,17 @@ def _untold(place: Place, judged: Judged, lines: Lines) -> list[Failure]:
     return [Failure("line", f"{len(found)} kinds of reasons", f"{len(written)} kinds in the line of the trail")]
 
 
-async def _with_facts(place: Place, judged: Judged, facts: Facts, now: datetime) -> Judged:
-    """Judge the exchange anew, with facts in place of what no filter reads from bytes yet."""
-    x = whole(judged.exchange)
+async def _with_facts(place: Place, judged: Judged, case: Case, now: datetime) -> Judged:
+    """Judge the exchange anew, with facts in place of what the bytes of the case do not hold."""
+    x, facts = whole(judged.exchange), case.facts or Facts()
     people = await _people(place, facts, now)
     x.elements = facts.elements
-    x.records = tuple(_record(record, subject, people, x) for record, subject in facts.records)
+    if facts.records:
+        x.records = tuple(_record(record, subject, people, x) for record, subject in facts.records)
+        x.fields = tuple(field for field in x.fields if field.record is None)
     x.fields = (*x.fields, *facts.fields)
+    if place.stage.seen is not None:
+        x.status = (case.app or Answer()).status
     x.events = (*x.events, *(_event(event, now) for event in facts.events))
     if facts.page is not None:
         x.page = facts.page
@@ -294,22 +302,28 @@ def _rested(case: Case, policy: Policy, judged: Judged | None, reasons: tuple[Re
     let = {one.rule for one in reasons if one.action in SILENT}
     named = {name for one in case.expect.no_reason for name in (*one.clause, one.rule) if name is not None}
     for rule in policy.rules:
-        if {rule.id, *rule.clauses} & named or (case.expect.nothing and _has(judged, rule)):
+        if {rule.id, *rule.clauses} & named or (case.expect.nothing and _has(case, judged, rule)):
             let.add(rule.id)
     return frozenset(let)
 
 
-def _has(judged: Judged | None, rule: Rule) -> bool:
+def _has(case: Case, judged: Judged | None, rule: Rule) -> bool:
     """Whether the exchange holds a thing that the rule is about."""
     if judged is None:
         return False
     x = judged.exchange
     there = {
-        Thing.EXCHANGE: True, Thing.COOKIE: bool(x.cookies), Thing.FIELD: bool(x.fields),
+        Thing.EXCHANGE: True, Thing.COOKIE: bool(x.cookies), Thing.FIELD: bool(x.fields) or _brings_values(case),
         Thing.RECORD: bool(x.records), Thing.ELEMENT: bool(x.elements), Thing.PAGE: x.page is not None,
         Thing.EVENT: bool(x.events),
     }  # fmt: skip
     return any(there[thing] for thing in rule.things)
+
+
+def _brings_values(case: Case) -> bool:
+    """Whether values came in or went out that could have been fields."""
+    sent = case.request.body is not None or bool(case.request.url.query)
+    return sent or (case.app is not None and case.app.body is not None)
 
 
 __all__ = ["Outcome", "Tally", "run_case", "run_cases", "run_files"]

@@ -17,7 +17,10 @@ VERBS = {
     "init": "troth.cli.init:init",
     "check": "troth.cli.check:check",
     "lock": "troth.cli.lock:lock",
+    "test": "troth.cli.test:test",
     "coverage": "troth.cli.coverage:coverage",
+    "explain": "troth.cli.explain:explain",
+    "audit": "troth.cli.audit:audit",
 }
 """Each verb and the command that it is; a verb is imported when it is called."""
 

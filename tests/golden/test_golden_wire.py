@@ -1,0 +1,52 @@
+"""The golden clauses and the policy folders, run: every case holds on the wire, and both engines agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.golden.corpus import files
+from troth.cases import CaseFile, Tally, load_cases, run_files
+from troth.rules import load_policy
+
+ROOT = Path(__file__).parents[2]
+POLICIES = sorted(path.parent for path in (ROOT / "policies").glob("*/rules_test.yaml"))
+
+
+def told(tally: Tally) -> list[str]:
+    return [f"{one.case.id}: {failure}" for one in tally.failed for failure in one.failures]
+
+
+def run(file: CaseFile) -> Tally:
+    assert [one.short() for one in file.diagnostics if one.is_error] == []
+    return run_files([file])
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: path.stem)
+def test_every_case_of_a_golden_clause_holds(path: Path) -> None:
+    tally = run(load_cases(path))
+    assert told(tally) == []
+    assert tally.outcomes
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: path.stem)
+def test_every_rule_of_a_golden_clause_fires_and_rests_when_run(path: Path) -> None:
+    file = load_cases(path)
+    assert file.policy is not None
+    counts = run(file).per_rule()
+    assert {rule.id for rule in file.policy.rules if not all(counts.get(rule.id, (0, 0)))} == set()
+
+
+@pytest.mark.parametrize("folder", POLICIES, ids=lambda folder: folder.name)
+def test_every_case_of_a_policy_folder_holds(folder: Path) -> None:
+    file = load_cases(folder / "rules_test.yaml", load_policy(folder).require())
+    tally = run(file)
+    assert told(tally) == []
+    assert len(tally.outcomes) > 100
+    assert tally.waiting == []
+
+
+def test_at_most_a_few_golden_cases_wait_for_what_is_not_there_yet() -> None:
+    waiting = [case.id for path in files() for case in load_cases(path).cases if case.waits]
+    assert len(waiting) <= 1
