@@ -209,7 +209,7 @@ class _OwnRoute:
         asked = ("consent", self._name, *names)
         reasons = judge_recording(self._judging, asked, names, ()) if grants else []
         if refusing(reasons):
-            self._judging.reasons += reasons
+            self._judging.reasons += [] if self._judging.observed else reasons  # an observer was told already
             raise _Refused(403, "The choice cannot be recorded this way")
         return Act(name=self._name, consents=names, form="click", why=tuple(reasons))
 
