@@ -1,0 +1,269 @@
+"""The pages of the rule language, held against the code: every word, operator and phase; every example is run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.project.test_docs import DOCS, FENCE, PAGES, anchors, relative
+from troth.cases import load_cases_text, run_files
+from troth.engines.embedded.operators import _BUILDERS as OPERATORS
+from troth.model.words import Action, Phase, Thing
+from troth.plan import compile_plan
+from troth.plan.tables import Tables
+from troth.rules import load_binding, load_inline
+from troth.rules.binding import BINDING
+from troth.rules.load import SECTIONS
+from troth.rules.presets import PRESETS
+from troth.rules.routes import ROUTE
+from troth.rules.rows import BASES, PROBES, SIGNS, VOCABULARY
+from troth.rules.rulefile import RULE
+from troth.rules.words import ACTIONS, WORDS
+
+GRAMMAR, WORDS_PAGE, PHASES, PLAN, BINDING_PAGE = (
+    DOCS / f"{name}.md" for name in ("grammar", "words", "phases", "plan", "binding")
+)
+
+
+def section(page: Path, heading: str) -> str:
+    """Return what stands under a heading, up to the next of its level or above."""
+    text = page.read_text("utf-8")
+    found = re.search(rf"(?ms)^(#+) {re.escape(heading)}\n(.*?)(?=^#{{1,3}} |\Z)", text)
+    assert found is not None, f"{relative(page)} has no heading `{heading}`"
+    return found[2]
+
+
+def first_cells(page: Path, heading: str) -> list[str]:
+    """Return the names in the first column of the tables under a heading."""
+    rows = re.findall(r"(?m)^\| (`[^|]+`) +\|", section(page, heading))
+    return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+
+
+# words ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_each_word_has_its_section_with_things_phase_and_an_example(word: str) -> None:
+    text = section(WORDS_PAGE, word)
+    spec = WORDS[word]  # type: ignore[index]  # a word is its own text
+    named = re.search(r"(?m)^(?:Fact|Duty|Fact and duty) of (.*?)\. Known (.*)$", text)
+    assert named is not None, "its first line says `Fact of …. Known …`"
+    told = set(Thing) if named[1] == "all things" else {Thing(name) for name in re.findall(r"`(\w+)`", named[1])}
+    assert told == set(spec.things)
+    kind = text.split(" of ", 1)[0].strip()
+    assert kind == ("Fact and duty" if spec.fact and spec.duty else "Duty" if spec.duty else "Fact")
+    examples = [block["body"] for block in FENCE.finditer(text) if block["kind"] == "yaml"]
+    assert examples, "an example shows a rule and its effect"
+    assert f"{word}:" in examples[0]
+
+
+def test_the_page_of_words_has_no_word_too_many() -> None:
+    headings = re.findall(r"(?m)^### (.+)$", WORDS_PAGE.read_text("utf-8"))
+    assert headings == [str(word) for word in WORDS]
+
+
+@pytest.mark.parametrize(
+    ("heading", "names"),
+    [
+        ("Things", list(Thing)),
+        ("Combinators", ["all", "any", "not"]),
+        ("Actions", [*ACTIONS]),
+        ("Probes", [*PROBES]),
+        ("Bases", [*BASES]),
+    ],
+)
+def test_closed_lists_of_the_page_of_words(heading: str, names: list[str]) -> None:
+    assert first_cells(WORDS_PAGE, heading) == [str(name) for name in names]
+
+
+def test_each_value_with_a_meaning_of_its_own_names_the_words_that_take_it() -> None:
+    taken: dict[str, set[str]] = {}
+    for word, spec in WORDS.items():
+        for value in getattr(spec.shape, "special", ()):
+            taken.setdefault(value, set()).add(word.value)
+    told = {}
+    for row in re.findall(r"(?m)^\| `.*$", section(WORDS_PAGE, "References and values")):
+        _, name, of, *_ = row.split("|")
+        told[name.strip(" `")] = set(re.findall(r"`([^`]+)`", of))
+    for value in ("any", "none", "own", "declared", "undeclared"):
+        assert told[value] == taken[value], value
+
+
+def test_each_action_names_the_things_that_it_can_be_done_to() -> None:
+    for row in re.findall(r"(?m)^\| `.*$", section(WORDS_PAGE, "Actions")):
+        _, name, things, *_ = (cell.strip() for cell in row.split("|"))
+        told = set(Thing) if things == "all" else {Thing(one) for one in re.findall(r"`(\w+)`", things)}
+        assert told == set(ACTIONS[Action(name.strip("`"))]), name
+
+
+# grammar and binding -------------------------------------------------------------------------------------------------
+
+
+def keys(shape: object) -> set[str]:
+    return set(shape.keys)  # type: ignore[attr-defined]  # every record has its keys
+
+
+@pytest.mark.parametrize(
+    ("page", "heading", "named"),
+    [
+        (GRAMMAR, "policy", set(VOCABULARY)),
+        (GRAMMAR, "A rule", keys(RULE)),
+        (GRAMMAR, "marks", {*SIGNS, "within"}),
+        (BINDING_PAGE, "The file", keys(BINDING)),
+        (BINDING_PAGE, "routes", keys(ROUTE)),
+        (BINDING_PAGE, "presets", set(PRESETS)),
+    ],
+)
+def test_every_key_is_in_the_table_of_its_section(page: Path, heading: str, named: set[str]) -> None:
+    assert set(first_cells(page, heading)) == named
+
+
+def test_every_page_that_a_finding_names_is_there() -> None:
+    """`grammar except` is the heading `except` of grammar.md; `rule cookie` the word, or row, `cookie` of words.md."""
+    source = "\n".join(path.read_text("utf-8") for path in DOCS.parent.rglob("*.py"))
+    named = set(re.findall(r'"((?:rule|grammar|words|binding|cases|cli)(?: [a-z-]+)?)"', source)) - {"rule"}
+    missing = []
+    for name in sorted(named):
+        page, _, heading = name.partition(" ")
+        path = DOCS / ("words.md" if page == "rule" else f"{page}.md")
+        found = {heading, f"troth-{heading}"} & anchors(path) or f"| `{heading}` |" in path.read_text("utf-8")
+        if heading and not found:
+            missing.append(name)
+    assert missing == []
+    assert len(named) > 20
+
+
+# plan and phases -----------------------------------------------------------------------------------------------------
+
+
+def test_every_operator_of_the_plan_is_on_its_page() -> None:
+    assert sorted(first_cells(PLAN, "Operators")) == sorted(OPERATORS)
+
+
+def test_every_phase_is_on_its_page_in_order() -> None:
+    assert first_cells(PHASES, "The five phases") == [phase.name.lower().replace("_", "-") for phase in Phase]
+
+
+def written(part: Any) -> str:
+    """Return an operator as the page writes it."""
+    if isinstance(part, frozenset):
+        return "{" + " ".join(sorted(part)) + "}"
+    return f"({' '.join(map(written, part))})" if isinstance(part, tuple) else str(part)
+
+
+def test_the_plan_of_the_page_is_the_plan_of_its_rule() -> None:
+    (shown,) = (block["body"] for block in FENCE.finditer(PLAN.read_text("utf-8")) if block["kind"] == "text")
+    inline = load_inline(completed("rules:\n" + yaml_of(PLAN)[0].body, PLAN), name="plan.md")
+    assert inline.policy is not None, inline.diagnostics
+    assert inline.binding is not None, inline.diagnostics
+    (planned,) = compile_plan(Tables(inline.policy, inline.binding))
+    ways = (f"way {written(way.op)}" + (f" by {', '.join(way.clauses)}" if way.clauses else "") for way in planned.ways)
+    assert shown.split() == "\n".join([f"match {written(planned.match)}", *ways]).split()
+
+
+# examples ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Block:
+    """One YAML block of a page."""
+
+    page: Path
+    line: int
+    body: str
+
+    @property
+    def place(self) -> str:
+        return f"{relative(self.page)}:{self.line}"
+
+
+def yaml_of(page: Path) -> list[Block]:
+    text = page.read_text("utf-8")
+    found = [block for block in FENCE.finditer(text) if block["kind"] == "yaml"]
+    return [Block(page, text.count("\n", 0, block.start()) + 1, block["body"]) for block in found]
+
+
+BLOCKS = [block for page in PAGES for block in yaml_of(page)]
+
+
+def value(text: str) -> Any:
+    return yaml.load(text, Loader=yaml.SafeLoader)
+
+
+def completed(body: str, page: Path) -> str:
+    """Return an inline file: sections that the block lacks come from the first block of its page that has a policy."""
+    given = value(body)
+    bases = (one for one in (*yaml_of(page), *yaml_of(WORDS_PAGE)) if "policy" in value(one.body))
+    base = next(bases).body
+    lacking = [name for name in ("policy", "binding") if name not in given]
+    parts = [part for part in re.split(r"(?m)^(?=\w)", base) if part.partition(":")[0] in lacking]
+    return "".join([*parts, body])
+
+
+def kind_of(given: Any) -> str:
+    if isinstance(given, list):
+        return "rules"
+    if {"rules", "policy", "cases"} & set(given):
+        return "inline"
+    if set(given) <= keys(BINDING):
+        return "binding"
+    return "policy" if set(given) <= set(VOCABULARY) else "attestations"
+
+
+def files_of(block: Block) -> Iterator[str]:
+    """Yield the block as a whole file, whatever part of one it is."""
+    given = value(block.body)
+    match kind_of(given):
+        case "rules":
+            yield completed("rules:\n" + block.body, block.page)
+        case "inline":
+            yield completed(block.body, block.page)
+        case "policy":
+            indented = "".join(f"  {line}\n" for line in block.body.splitlines())
+            yield f"policy:\n{indented}"
+        case "attestations":
+            indented = "".join(f"  {line}\n" for line in block.body.splitlines())
+            yield completed(f"attestations:\n{indented}", block.page)
+        case _:
+            return
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.place)
+def test_every_yaml_block_loads(block: Block) -> None:
+    given = value(block.body)
+    if kind_of(given) == "binding":
+        base = load_inline(completed("rules: []\n", block.page), name=block.place)
+        assert base.policy is not None
+        found = load_binding(given, base.policy).diagnostics
+        assert [str(one) for one in found if one.is_error] == []
+    for text in files_of(block):
+        sections = "".join(part for part in re.split(r"(?m)^(?=\w)", text) if part.partition(":")[0] in SECTIONS)
+        found = load_inline(sections, name=block.place).diagnostics
+        assert [str(one) for one in found if one.is_error] == []
+
+
+def test_every_case_of_the_pages_holds() -> None:
+    files = [
+        load_cases_text(completed(block.body, block.page), name=block.place)
+        for block in BLOCKS
+        if isinstance(value(block.body), dict) and "cases" in value(block.body)
+    ]
+    for file in files:
+        assert [str(one) for one in file.diagnostics if one.is_error] == [], file.name
+    tally = run_files(files)
+    assert [(one.file, one.case.id, [str(failure) for failure in one.failures]) for one in tally.failed] == []
+    assert len(tally.outcomes) >= len(WORDS)
+    fired = {(one.file, rule) for one in tally.outcomes for rule in one.fired}
+    quiet = [
+        (file.name, rule.id)
+        for file in files
+        for rule in (file.policy.rules if file.policy is not None else ())
+        if (file.name, rule.id) not in fired
+    ]
+    assert quiet == [], "an example shows what its rule does"
