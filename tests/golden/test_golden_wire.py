@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,12 @@ def told(tally: Tally) -> list[str]:
     return [f"{one.case.id}: {failure}" for one in tally.failed for failure in one.failures]
 
 
+@cache
+def run_golden(path: Path) -> tuple[CaseFile, Tally]:
+    file = load_cases(path)
+    return file, run(file)
+
+
 def run(file: CaseFile) -> Tally:
     assert [one.short() for one in file.diagnostics if one.is_error] == []
     return run_files([file])
@@ -25,16 +32,16 @@ def run(file: CaseFile) -> Tally:
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.stem)
 def test_every_case_of_a_golden_clause_holds(path: Path) -> None:
-    tally = run(load_cases(path))
+    _, tally = run_golden(path)
     assert told(tally) == []
     assert tally.outcomes
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.stem)
 def test_every_rule_of_a_golden_clause_fires_and_rests_when_run(path: Path) -> None:
-    file = load_cases(path)
+    file, tally = run_golden(path)
     assert file.policy is not None
-    counts = run(file).per_rule()
+    counts = tally.per_rule()
     assert {rule.id for rule in file.policy.rules if not all(counts.get(rule.id, (0, 0)))} == set()
 
 
