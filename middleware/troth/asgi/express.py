@@ -501,11 +501,11 @@ class Express:
             return None
         added = self._expiring()
         depends = depends or bool(added)
-        added += [pair for one in settled for pair in _duties(one)]
         if page:
             policy, varies = head.content_policy(head.residual.head)
             depends = depends or varies
             added += [] if policy is None else [(b"content-security-policy", policy)]
+        added += [pair for one in settled for pair in _duties(one)]
         if depends:
             private = caching.made_private(caching.varied([pair for pair in added if pair[0] != b"set-cookie"]))
             added = [pair for pair in added if pair[0] == b"set-cookie"] + private
@@ -516,7 +516,7 @@ class Express:
         if not self._lane.head.refuses:
             return []
         table, secure = self._lane.head.inbound, self._given["scheme"] == "https"
-        values = [value for name in sorted(self._dropped) for value in table[name].expiries[secure]]
+        values = [value for name in sorted({*self._dropped}) for value in table[name].expiries[secure]]
         return [(b"set-cookie", value) for value in within_budget(values)[0]]
 
     def _set_cookies(self, headers: HeaderList, out: list[Told]) -> tuple[HeaderList, bool] | None:

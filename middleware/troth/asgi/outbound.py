@@ -253,7 +253,7 @@ def expiries(judging: Judging, jar: Jar, scope: Scope) -> list[bytes]:
         return []
     secure = scope.get("scheme") == "https"
     values: list[bytes] = []
-    for raw in dict.fromkeys(name for name, _ in jar.pieces):
+    for raw in sorted({name for name, _ in jar.pieces}):
         entry = judging.head.inbound[raw]
         if entry.drop and raw != _NEVER_EXPIRED:
             values += entry.expiries[secure]
