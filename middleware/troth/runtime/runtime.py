@@ -16,12 +16,13 @@ from troth.consent.decoder import Decoder
 from troth.consent.desk import ConsentDesk
 from troth.consent.generation import Generation
 from troth.consent.ledger import Ledger
+from troth.diagnostics import InvalidFiles
 from troth.errors import ConfigurationError, TrailError
 from troth.home import Home
 from troth.model.binding import Binding
 from troth.model.policy import Policy
 from troth.model.words import Mode
-from troth.rules import load_binding, load_policy
+from troth.rules import Loaded, check_together, load_binding, load_policy
 from troth.runtime.hooks import Hook
 from troth.runtime.line import encode
 from troth.runtime.people import People
@@ -87,7 +88,9 @@ class Runtime:
         version, _ = self.first.version_at(self.clock().date())
         stamp = PolicyStamp(id=policy.identity.id, version=version, hash=policy.fingerprint)
         try:
-            self.trail = Trail(home.trail, signing_key=home.trail_seed, policy=stamp, clock=clock)
+            self.trail = Trail(
+                home.trail, signing_key=home.trail_seed, older_keys=home.trail_publics[1:], policy=stamp, clock=clock
+            )
         except TrailError as cause:
             raise ConfigurationError(f"the trail cannot be opened: {cause}") from cause
         self._write = line_logger(self.trail.stream()).line
@@ -121,9 +124,14 @@ def _utc_now() -> datetime:
 
 
 def _site(policy: str | os.PathLike[str] | Policy, binding: BindingGiven, mode: str | None) -> Site:
-    loaded = policy if isinstance(policy, Policy) else load_policy(os.fspath(policy)).require()
-    bound = binding if binding is None or isinstance(binding, Binding) else _bound(binding, loaded)
-    return Site(loaded, bound, mode=None if mode is None else _mode(mode))
+    """Load one policy with its binding. Raises InvalidFiles for what is wrong in them, or cannot be kept together."""
+    loaded = Loaded(policy=policy) if isinstance(policy, Policy) else load_policy(os.fspath(policy))
+    found = loaded.require()
+    bound = binding if binding is None or isinstance(binding, Binding) else _bound(binding, found)
+    wrong = [one for one in check_together(loaded, bound) if one.is_error] if loaded.places else []
+    if wrong:
+        raise InvalidFiles(wrong)
+    return Site(found, bound, mode=None if mode is None else _mode(mode))
 
 
 def _bound(binding: str | os.PathLike[str] | Mapping[str, Any], policy: Policy) -> Binding:
