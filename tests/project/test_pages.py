@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from troth.rules.routes import ROUTE
 from troth.rules.rows import BASES, PROBES, SIGNS, VOCABULARY
 from troth.rules.rulefile import RULE
 from troth.rules.words import ACTIONS, WORDS
+from troth.runtime.people import read_states
 
 GRAMMAR, WORDS_PAGE, PHASES, PLAN, BINDING_PAGE = (
     DOCS / f"{name}.md" for name in ("grammar", "words", "phases", "plan", "binding")
@@ -267,3 +269,21 @@ def test_every_case_of_the_pages_holds() -> None:
         if (file.name, rule.id) not in fired
     ]
     assert quiet == [], "an example shows what its rule does"
+
+
+# programs ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_hooks_of_the_binding_page_tell_what_a_binding_can_read() -> None:
+    told: dict[str, Any] = {}
+    for block in FENCE.finditer(BINDING_PAGE.read_text("utf-8")):
+        if block["kind"] == "python":
+            exec(compile(block["body"], "binding.md", "exec"), told)
+    assert told["actor"]({}) is None
+    somebody = told["actor"]({"session": {"user": "ann", "staff": True, "email": "ann@example.com"}})
+    assert somebody == {"id": "ann", "roles": ["staff"], "known": {"email": "ann@example.com"}}
+    now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    held, age = read_states(told["states"](["ann"])["ann"], {"restricted": (), "objected": ("purpose",)}, now)
+    assert held == {("restricted", ()), ("objected", (("purpose", "analytics"),))}
+    assert age is not None
+    assert (age.low, age.high) == (12, 13)
