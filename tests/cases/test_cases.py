@@ -9,7 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from troth.cases import Outcome, load_cases_text, run_files
+from troth.cases.reasons import Reason
 from troth.cli import main
+from troth.model.findings import Judgement
 from troth.model.words import Action
 
 POLICY = """\
@@ -170,6 +172,21 @@ def test_cookies_of_earlier_exchanges_come_along_and_old_copies_do_not_revive() 
 def test_an_earlier_exchange_has_to_end_as_it_says() -> None:
     given = "given: {earlier: [{request: {method: GET, url: /.privacy/accept}, status: 200}]}"
     assert wrong(play(given, GET, "expect: {reasons: [CK-1]}")) == {"earlier 1 status"}
+
+
+def test_a_reference_that_judges_otherwise_fails_the_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = Judgement(findings=(), denial=None)
+    monkeypatch.setattr("troth.engines.reference.judge", lambda *_: nothing)
+    assert wrong(play(GET, PAGE, "expect: {reasons: [CK-1]}")) == {"reference"}
+    assert wrong(play("request: {url: 'http://www.example.com/'}", "expect: {status: 308}")) == {"reference"}
+
+
+def test_a_line_that_leaves_a_reason_out_fails_the_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(_: object) -> tuple[Reason, ...]:
+        return ()
+
+    monkeypatch.setattr("troth.cases.run.of_line", silent)
+    assert wrong(play(GET, PAGE, "expect: {reasons: [CK-1]}")) == {"line"}
 
 
 def test_a_case_may_wait_and_is_reported() -> None:
