@@ -19,8 +19,12 @@ from troth.audit.opening import KIND as OPENING
 
 Line = Mapping[str, Any]
 """One line of the trail, decoded."""
-COLUMNS = ("time", "route", "stage", "who", "rules", "categories", "purpose")
-"""The columns of the table, in order."""
+COLUMNS = ("time", "route", "stage", "who", "did", "rule", "clauses", "categories", "purpose")
+"""The columns of the table, in order. A line with several reasons takes a row for each."""
+_FIRST, _LAST = 4, 2
+"""How many columns before and after the reasons stand only in the first row of a line."""
+_CLAUSES = 2
+"""Clauses named in a row; of the others the number. The JSON form has them all."""
 _EMPTY = "-"
 
 
@@ -89,23 +93,34 @@ def as_json(lines: Iterable[Line]) -> str:
 
 def as_table(lines: Iterable[Line]) -> str:
     """Return the lines as a table of plain text with a header; ends with a line feed."""
-    rows = [COLUMNS, *(tuple(_plain(cell) for cell in _cells(line)) for line in lines)]
+    rows = [COLUMNS, *(tuple(map(_plain, row)) for line in lines for row in _rows(line))]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
     return "".join("  ".join(map(str.ljust, row, widths)).rstrip() + "\n" for row in rows)
 
 
 def _plain(text: str) -> str:
     """Keep a terminal from obeying what a line holds."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text) or _EMPTY
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
-def _cells(line: Line) -> Sequence[str]:
+def _rows(line: Line) -> Iterator[Sequence[str]]:
+    """Yield a row for each reason of a line; what the line says once stands in the first."""
+    before, after = _before(line), _after(line)
+    for index, reason in enumerate(_reasons(line) or [{}]):
+        said = _reason(reason) if reason else (_EMPTY, _EMPTY, _EMPTY)
+        if index:
+            yield (*[""] * _FIRST, *said, *[""] * _LAST)
+        else:
+            yield (*(cell or _EMPTY for cell in before), *said, *(cell or _EMPTY for cell in after))
+
+
+def _before(line: Line) -> Sequence[str]:
+    stage = str(line.get("stage") or line.get("kind") or "")
+    return str(line.get("t", ""))[:23].replace("T", " "), _route(line), stage, _who(line)
+
+
+def _after(line: Line) -> Sequence[str]:
     return (
-        str(line.get("t", ""))[:23].replace("T", " "),
-        _route(line),
-        str(line.get("stage") or line.get("kind") or ""),
-        _who(line),
-        ", ".join(map(_reason, _reasons(line))),
         ", ".join(dict.fromkeys(str(each.get("cat", "")) for each in _dicts(line.get("pd")))),
         " / ".join(text for name in ("purpose", "basis") for text in [", ".join(_many(line.get(name)))] if text),
     )
@@ -134,14 +149,16 @@ def _people(line: Line) -> set[str]:
     return {*_many(line.get("subj")), str(actor.get("ref") if isinstance(actor, Mapping) else actor)}
 
 
-def _reason(why: Line) -> str:
-    """Say what was done to which thing, how often, by which rule, for which clause; or would have been."""
+def _reason(why: Line) -> Sequence[str]:
+    """Say what was done to which thing, or would have been, by which rule, for which clauses."""
     action = f"would {why['would']}" if "would" in why else why.get("action", "")
     names, n = ", ".join(_many(why.get("what"))), why.get("n", 1)
     times = f" ×{n}" if n != 1 else ""
     about = f" [{names}]" if names else ""
-    by = f"{why.get('rule', '')} ({'+'.join(_many(why.get('clause')))})"
-    return f"{action} {why.get('thing', '')}{times}{about} by {by}".strip()
+    clauses = _many(why.get("clause"))
+    more = f" +{len(clauses) - _CLAUSES}" if len(clauses) > _CLAUSES else ""
+    did = f"{action} {why.get('thing', '')}{times}{about}".strip()
+    return did, str(why.get("rule", "")), ", ".join(clauses[:_CLAUSES]) + more
 
 
 def _reasons(line: Line) -> list[Line]:
