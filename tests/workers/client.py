@@ -107,11 +107,8 @@ class Server:
     process: subprocess.Popen[bytes]
     port: int
     folder: Path
+    home: Path
     connections: list[Connection] = field(default_factory=list)
-
-    @property
-    def home(self) -> Path:
-        return self.folder / "home"
 
     @property
     def trail(self) -> Path:
@@ -185,13 +182,14 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
-    """Two workers on a fresh home; both are up when this gives the server, and gone when it ends."""
+def serving(folder: Path, home: Path | None = None) -> Iterator[Server]:
+    """Two workers on a fresh home, or on the one given; they are gone when this ends."""
+    home = home or folder / "home"
     (folder / "starting").mkdir(parents=True)
     environment = {
         **{name: value for name, value in os.environ.items() if not re.match("TROTH_|COV", name)},
         "PYTHONPATH": os.pathsep.join((str(ROOT / "middleware"), str(ROOT))),
-        "TROTH_HOME": str(folder / "home"),
+        "TROTH_HOME": str(home),
         "SEEN_STARTING": str(folder / "starting"),
         "DIE_UNANNOUNCED": str(folder / "die"),
     }
@@ -205,7 +203,7 @@ def serving(folder: Path) -> Iterator[Server]:
             start_new_session=True,
         )
     assert process.stdout is not None
-    server = Server(process, int(process.stdout.readline()), folder)
+    server = Server(process, int(process.stdout.readline()), folder, home)
     try:
         yield server
     finally:
