@@ -141,6 +141,11 @@ def test_every_page_that_a_finding_names_is_there() -> None:
     assert len(named) > 20
 
 
+def test_every_page_is_in_the_index() -> None:
+    named = set(re.findall(r"\]\(([a-z-]+\.md)\)", (DOCS / "index.md").read_text("utf-8")))
+    assert named == {path.name for path in DOCS.glob("*.md")} - {"index.md"}
+
+
 # plan and phases -----------------------------------------------------------------------------------------------------
 
 
