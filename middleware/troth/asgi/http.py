@@ -6,9 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from troth._types import ASGIApp, HeaderList, Message, Receive, Scope, Send
-from troth.asgi import inbound, outbound, records, telling
+from troth.asgi import hints, inbound, outbound, records, telling
 from troth.asgi.bodies import Held, Watch, with_kept_headers
 from troth.asgi.denial import answer, deny, policy_link, problem
+from troth.asgi.hints import EARLY_HINT
 from troth.asgi.judging import Judging
 from troth.asgi.request import Head, body_kind
 from troth.errors import TrailError, UnreadableBody
@@ -184,6 +185,8 @@ class HttpExchange:
             if self._buffer is not None:
                 await self._release()
             await self._onward(message)
+        elif kind == EARLY_HINT and self._start is None:
+            await self._pass(hints.filtered(self.judging, message))
         else:
             await self._pass(message)
 
@@ -343,8 +346,12 @@ class HttpExchange:
         except TrailError:
             self._closed = not self._is_protected()
 
-    def take_over(self, scope: Scope) -> None:
-        """Judge the request of an exchange that the app is serving already; `scope` is the one that it was given."""
+    def take_over(self, scope: Scope, *, answered: bool) -> None:
+        """Judge the request of an exchange that the app is serving already; `scope` is the one that it was given.
+
+        `answered`: the response has begun, and is no longer this one's to judge.
+        """
+        self._closed = answered
         judging = self.judging
         judging.enter()
         inbound.head_fields(judging, self._scope, self.jar.headers)
