@@ -151,13 +151,13 @@ def _read_json(body: bytes, tagging: Tagging, today: date, known: Known, directi
             field = Field(category=category, carrier=Carrier.JSON, direction=direction, name=place.shown)
             read.fields.append((field, n, (place.path, category)))
     read.ages = [found for _, stated in tags.ages if (found := to_age(stated)) is not None]
-    read.edit = lambda edits: tagging.json.edit(body, _verdict(edits), known=known)
+    read.edit = lambda edits: tagging.json.edit(body, by_place(edits), known=known)
     read.value = lambda name: _at(body, name)
     return read
 
 
-def _verdict(edits: Mapping[object, Edit]) -> Callable[[Place], Edit | None]:
-    """Judge a place by its categories: taken out if one of them is, else masked if one is."""
+def by_place(edits: Mapping[object, Edit]) -> Callable[[Place], Edit | None]:
+    """Return the verdict on a place by its path and categories: out if one of them is, else masked if one is."""
 
     def verdict(place: Place) -> Edit | None:
         found = {edits.get((place.path, category)) for category in place.categories or (UNDECLARED,)}

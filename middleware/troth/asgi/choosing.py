@@ -62,7 +62,8 @@ def judge_recording(judging: Judging, asked: Iterable[str], consents: Iterable[s
     before, x.asked = x.asked, x.asked | frozenset(asked)
     for consent in consents:
         event = Event(name="consent-recorded", consent=consent, params=params)
-        found = engine.settle(rules, EventView(engine.tables, x, event))
+        item = len(x.events) if judging.observed else None
+        found = engine.settle(rules, EventView(engine.tables, x, event), item)
         reasons += [(finding, consent, None) for finding in found]
         if judging.observed:
             x.events = (*x.events, event)
@@ -238,7 +239,7 @@ def consent_line(
     if act.form is not None:
         members["form"] = act.form
     if act.params:
-        members["params"] = {name: _shown(judging, value) for name, value in act.params}
+        members["params"] = {name: shown(judging, value) for name, value in act.params}
     if is_known_child(judging.x):
         return members
     if judging.x.signals:
@@ -248,7 +249,7 @@ def consent_line(
     return members
 
 
-def _shown(judging: Judging, value: str) -> str:
+def shown(judging: Judging, value: str) -> str:
     """Show a parameter that the policy declares; of any other a pseudonym."""
     policy = judging.site.policy
     declared = any(value in rows for rows in (policy.parties, policy.purposes, policy.data))

@@ -12,7 +12,9 @@ from troth.asgi.denial import answer, deny, policy_link, problem
 from troth.asgi.hints import EARLY_HINT
 from troth.asgi.judging import Judging
 from troth.asgi.request import Head, body_kind
-from troth.errors import TrailError, UnreadableBody
+from troth.asgi.writes import Writes, writes_of
+from troth.consent.device import ConsentTooLarge
+from troth.errors import LedgerError, TrailError, UnreadableBody
 from troth.filters.cookies import Jar
 from troth.model.binding import Limits
 from troth.model.facts import Direction
@@ -23,6 +25,7 @@ from troth.runtime.line import encode
 if TYPE_CHECKING:
     from troth.asgi.middleware import Guard
 
+_NOT_ACCEPTED: Final = 400
 _NO_BODY: Final = frozenset((204, 205, 304))
 _UNREADABLE: Final = {"too-large": 413, "coding": 415, "malformed": 400}
 _FILES: Final = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
@@ -33,8 +36,8 @@ class HttpExchange:
 
     __slots__ = (
         "_app", "_buffer", "_closed", "_guard", "_guarded", "_head", "_headers", "_held_size", "_kind", "_line_due",
-        "_receive", "_scope", "_send", "_start", "_streams", "_watch", "choosing", "consent_cookies", "consent_headers",
-        "jar", "judging",
+        "_receive", "_scope", "_send", "_start", "_streams", "_watch", "_writes", "choosing", "consent_cookies",
+        "consent_headers", "jar", "judging",
     )  # fmt: skip
 
     def __init__(
@@ -56,6 +59,7 @@ class HttpExchange:
         self._held_size = 0
         self._closed = self._line_due = self._streams = self._guarded = False
         self._watch: Watch | None = None
+        self._writes: Writes | None = None
         self.consent_cookies: list[bytes] = []
         """`Set-Cookie` values that a choice made through the API brings."""
         self.consent_headers: HeaderList = []
@@ -72,11 +76,14 @@ class HttpExchange:
             self._kind = body_kind(self._head.content_type)
             judging.x.body_pending = bool(self._kind)
         await inbound.people_before(judging, self._scope)
-        late = judging.x.body_pending and inbound.reads_body(judging)
+        self._writes = writes_of(judging, self._scope)
+        late = judging.x.body_pending and (inbound.reads_body(judging) or judging.x.records_open)
         judging.enter(None if late else self._head_fields)
         held = await self._request_body()
         if self._closed or held.gone:
             return
+        if self._writes is not None:
+            self._writes.read(None)
         if late:
             self._head_fields()
         await inbound.people_in_request(judging, self._scope)
@@ -113,6 +120,8 @@ class HttpExchange:
         judging = self.judging
         if judging.head.residual.guards(Carrier(self._kind), Direction.REQUEST) or inbound.reads_body(judging):
             return True
+        if self._writes is not None and self._writes.waits:
+            return True
         table = judging.head.inbound
         return any(rule.restricts for raw, _ in self.jar.pieces for rule in table[raw].verdict.live)
 
@@ -121,7 +130,9 @@ class HttpExchange:
         try:
             if held.too_large:
                 raise UnreadableBody("too-large")  # noqa: TRY301 - one place answers for all reasons
-            edited = await inbound.request_body(judging, self._scope, self._kind, held.body(), self._head, limits)
+            edited = await inbound.request_body(
+                judging, self._scope, self._kind, held.body(), self._head, limits, self._writes
+            )
         except UnreadableBody as cause:
             await self._unreadable(cause.reason, held)
             return
@@ -278,6 +289,9 @@ class HttpExchange:
         if judging.denial is not None:
             await self._deny(title="The response could not be read" if outgoing.unreadable else None)
             return
+        if not await self._record():
+            await self._unrecorded()
+            return
         if not self._write_line():
             await self._unwritten()
             return
@@ -286,6 +300,21 @@ class HttpExchange:
         await self._pass(outgoing.start)
         for message in held if read is None else outgoing.body:
             await self._pass(message)
+
+    async def _record(self) -> bool:
+        """Write what the route records, if the app has accepted it. False where that could not be written."""
+        status = self.judging.x.status or 0
+        if self._writes is None or status >= _NOT_ACCEPTED:
+            return True
+        if self.choosing is None:
+            self.choosing = asyncio.Lock()
+        async with self.choosing:
+            try:
+                headers = await self._writes.commit(secure=self._scope.get("scheme") == "https")
+            except (LedgerError, ConsentTooLarge, TrailError):
+                return False
+        self.consent_headers = [*(pair for pair in self.consent_headers if pair not in headers), *headers]
+        return True
 
     # endings ---------------------------------------------------------------------------------------------------
 
@@ -315,6 +344,12 @@ class HttpExchange:
         """The trail cannot take the line: nothing that it would have told may go out."""
         await self._answer(*self._problem(503, "The audit trail cannot be written"))
 
+    async def _unrecorded(self) -> None:
+        """What the app has accepted could not be recorded: nobody is told that it was."""
+        app_status, self.judging.x.status = self.judging.x.status, 503
+        self._write_line(app_status=app_status)
+        await self._answer(*self._problem(503, "What was chosen could not be recorded"))
+
     def _write_line(self, *, app_status: int | None = None) -> bool:
         """Write the line if one is due. False where it is due and cannot be written."""
         judging = self.judging
@@ -326,6 +361,8 @@ class HttpExchange:
         line = telling.line(judging)
         if app_status is not None:
             line += b',"app_status":%d' % app_status
+        if self._writes is not None and self._writes.told is not None:
+            line += b',"writes":"%b"' % self._writes.told.encode()
         try:
             judging.runtime.write_encoded(line)
         except TrailError:

@@ -10,6 +10,7 @@ from troth.asgi.bodies import Read, Watch, read_body
 from troth.asgi.denial import wants_html as wants_page
 from troth.asgi.judging import Judging, masks, takes_away
 from troth.asgi.request import Head, read
+from troth.asgi.writes import Writes
 from troth.errors import HookError, UnreadableBody
 from troth.filters import caching, query
 from troth.filters.cookies import Jar, value_of
@@ -196,9 +197,9 @@ def _denying(finding: Finding) -> Finding:
 
 
 async def request_body(
-    judging: Judging, scope: Scope, kind: str, raw: bytes, head: Head, limits: Limits
+    judging: Judging, scope: Scope, kind: str, raw: bytes, head: Head, limits: Limits, writes: Writes | None = None
 ) -> bytes | None:
-    """Read a held body: first what it says about subject and ages, then its fields. Returns it edited, or None.
+    """Read a held body: what it says about subject and ages, what it records, its fields. Returns it edited, or None.
 
     Raises UnreadableBody where it cannot be read, or where a part that must go cannot be taken out.
     """
@@ -212,6 +213,8 @@ async def request_body(
     _values_of_body(judging, body)
     await people_in_request(judging, scope, body)
     x.body_pending = False
+    if writes is not None:
+        writes.read(body)
     judging.again()
     edits = report_fields(judging, body.fields)
     return body.edit(edits) if edits else None

@@ -10,14 +10,14 @@ from typing import Final
 
 from troth._types import ASGIApp, Message, Receive, Scope, Send
 from troth.asgi import own_routes
-from troth.asgi.express import Express, Lanes
+from troth.asgi.express import Entrance, Express
 from troth.asgi.http import HttpExchange
 from troth.asgi.judging import Judging, Observer
+from troth.asgi.lanes import is_own
 from troth.asgi.request import Head, first_facts, hostname, inner_path, read_consent
 from troth.asgi.websocket import WebSocketExchange
 from troth.filters.cookies import Jar
-from troth.runtime.runtime import GPC_PATH, PREFIX, BindingGiven, PolicyGiven, Runtime
-from troth.runtime.site import Site
+from troth.runtime.runtime import BindingGiven, PolicyGiven, Runtime
 
 _SHUT_DOWN: Final = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed"})
 CURRENT: Final[ContextVar[HttpExchange | Express | None]] = ContextVar("troth", default=None)
@@ -31,21 +31,31 @@ class Guard:
         self.runtime = runtime
         self.observer = observer
         self._many = len(runtime.sites) > 1
-        self.lanes = Lanes(self)
+        self.entrance = Entrance(self)
 
     async def http(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
-        inner = inner_path(scope)
-        own = inner.startswith(PREFIX) or inner == GPC_PATH
-        if own and await own_routes.serve(self.facts, inner, scope, receive, send):
+        express = self.entrance.enter(scope, receive, send)
+        if express is None:
+            await self._in_full(app, scope, receive, send)
             return
-        express = self.lanes.enter(scope, inner, self._site(scope))
-        if express is not None:
-            token = CURRENT.set(express)
+        token = CURRENT.set(express)
+        try:
             try:
-                await express.run(app, receive, send)
-            finally:
-                CURRENT.reset(token)
+                await app(express.scope, receive, express.send)
+            except BaseException:
+                if not express.passing:
+                    await express.close(failed=True)
+                raise
+            if not express.passing:
+                await express.close(failed=False)
+        finally:
+            CURRENT.reset(token)
+
+    async def _in_full(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one of the own routes, or judge a request by everything that it brings."""
+        inner = inner_path(scope)
+        if is_own(inner) and await own_routes.serve(self.facts, inner, scope, receive, send):
             return
         exchange = HttpExchange(self, app, scope, receive, send, *self.facts(scope, inner))
         token = CURRENT.set(exchange)
@@ -53,12 +63,6 @@ class Guard:
             await exchange.run()
         finally:
             CURRENT.reset(token)
-
-    def _site(self, scope: Scope) -> Site:
-        if not self._many:
-            return self.runtime.first
-        host = next((value for name, value in scope["headers"] if name.lower() == b"host"), b"")
-        return self.runtime.site_of(hostname(host))
 
     def facts(self, scope: Scope, path: str) -> tuple[Judging, Head, Jar]:
         """Read the head of a request or handshake."""

@@ -56,10 +56,19 @@ class RouteTable:
         if found is not None:
             return found
         segments = path.strip("/").split("/")
+        route = self._found(method, segments)
+        return None if route is None else (route, _parameters(route, segments))
+
+    def find(self, method: str, path: str) -> Route | None:
+        """Return the route alone."""
+        found = self._exact.get((method, path))
+        return self._found(method, path.strip("/").split("/")) if found is None else found[0]
+
+    def _found(self, method: str, segments: list[str]) -> Route | None:
         route = self._find(self._root, segments, 0, method)
         if route is None and method == "HEAD":
             route = self._find(self._root, segments, 0, "GET")
-        return None if route is None else (route, _parameters(route, segments))
+        return route
 
     def _find(self, node: _Node, segments: list[str], at: int, method: str) -> Route | None:
         if at == len(segments):

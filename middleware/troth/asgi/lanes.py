@@ -1,0 +1,327 @@
+"""Lanes: what one kind of request head settles, worked out once by the full judging and then looked up.
+
+A lane never decides anything by itself. What it does not know for certain it leaves to the full exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING, Any, Final
+
+from troth._types import HeaderList, Message, Scope
+from troth.asgi.judging import Judging
+from troth.asgi.request import Head as RequestHead
+from troth.asgi.request import first_facts
+from troth.asgi.shapes import Shapes
+from troth.asgi.verdicts import Codes, SetCookies
+from troth.model.binding import Route, Source
+from troth.model.words import NONE
+from troth.runtime.heads import Head
+from troth.runtime.runtime import GPC_PATH, PREFIX
+from troth.runtime.site import Site
+
+if TYPE_CHECKING:
+    from troth.asgi.middleware import Guard
+    from troth.asgi.outcomes import Outcome
+    from troth.asgi.visitors import Visitor
+
+_MOST_REMEMBERED: Final = 4096
+"""Lanes and outcomes of one guard, about 1 KB each. When there are more, all are worked out again."""
+_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_UNANNOUNCED: Final = frozenset({"2", "3"})
+"""Versions of HTTP in which a body needs no header that announces it."""
+_NO_BODY: Final = frozenset({204, 205, 304})
+_LONGEST_LENGTH: Final = 19
+
+COOKIE, HOST, LENGTH, ENCODING, GPC, DNT, LEAVE = range(1, 8)
+"""What a request header means to a lane; all others mean nothing, unless the policy calls them data."""
+_REQUEST: Final = {
+    b"cookie": COOKIE,
+    b"host": HOST,
+    b"content-length": LENGTH,
+    b"accept-encoding": ENCODING,
+    b"sec-gpc": GPC,
+    b"dnt": DNT,
+    b"transfer-encoding": LEAVE,
+    b"content-type": LEAVE,  # over HTTP/2 a body needs no header but this one
+    b"if-match": LEAVE,
+    b"if-none-match": LEAVE,
+    b"if-modified-since": LEAVE,
+    b"if-range": LEAVE,
+}
+_TYPE, _BODY_LENGTH, _SET_COOKIE, _LIMITS, _SPECIAL = range(1, 6)
+_RESPONSE: Final = {
+    b"content-type": _TYPE,
+    b"content-length": _BODY_LENGTH,
+    b"set-cookie": _SET_COOKIE,
+    b"content-security-policy": _LIMITS,
+    b"content-encoding": _SPECIAL,
+    b"vary": _SPECIAL,
+    b"cache-control": _SPECIAL,
+    b"cdn-cache-control": _SPECIAL,
+    b"surrogate-control": _SPECIAL,
+    b"etag": _SPECIAL,
+}
+PLAIN, HTML, HELD, _KIND, SETS_COOKIES = 1, 2, 3, 3, 4
+"""What a response is, with a flag for cookies that it sets; 0 where the lane has to be left."""
+
+
+class Kinds(dict[bytes, int]):
+    """Header names to what they mean. Those of which `others` is true mean `other`, and so does every odd spelling."""
+
+    __slots__ = ("_meanings", "_other", "_others")
+
+    def __init__(self, meanings: Mapping[bytes, int], others: Callable[[bytes], object], other: int) -> None:
+        super().__init__()
+        self._meanings = meanings
+        self._others = others
+        self._other = other
+
+    def __missing__(self, name: bytes) -> int:
+        lowered = name.lower()
+        kind = self._meanings.get(lowered, 0)
+        if self._others(lowered) or (kind and lowered != name) or lowered.endswith(b"-cdn-cache-control"):
+            kind = self._other
+        if len(self) < 256 and len(name) <= 64:  # clients choose names
+            self[name] = kind
+        return kind
+
+
+class NoLane:
+    """Remembers until when there is no lane for a head."""
+
+    __slots__ = ("since", "until")
+
+    def __init__(self, since: datetime, until: datetime) -> None:
+        self.since = since
+        self.until = until
+
+
+class Lane:
+    """Everything that one head settles, ready to be carried out."""
+
+    __slots__ = (
+        "_lanes", "codes", "guard", "head", "limits", "method", "outcomes", "reads", "response", "route", "scheme",
+        "set_cookies", "shapes", "since", "site", "until", "values",
+    )  # fmt: skip
+
+    def __init__(self, lanes: Lanes, entry: Entry, head: Head, scope: Scope, since: datetime, until: datetime) -> None:
+        self._lanes = lanes
+        self.guard = lanes.guard
+        self.response = lanes.response
+        self.site: Site = entry.site
+        self.route: Route | None = entry.route
+        self.values = entry.site.values
+        self.head = head
+        self.method: str = scope["method"]
+        self.scheme: str = scope.get("scheme", "http")
+        self.since = since
+        self.until = until
+        self.codes = Codes(head.inbound)
+        self.reads = head.reads_responses
+        self.set_cookies = SetCookies(self)
+        self.shapes = Shapes(self, since.date()) if entry.holds or self.reads else None
+        """Reads JSON bodies; None where they are not held."""
+        self.limits = head.content_policy(head.residual.head)[0]
+        """The policy for third parties that pages get."""
+        self.outcomes: dict[object, Outcome | None] = {}
+
+    def remember(self, key: object, outcome: Outcome | None) -> None:
+        """Remember what follows for a kind of response."""
+        self._lanes.count()
+        self.outcomes[key] = outcome
+
+    def look(self, start: Message) -> int:
+        """Say what kind of response begins; 0 where it is one that the lane does not know."""
+        headers = start.get("headers")
+        status = start["status"]
+        if type(headers) is not list or status < 200 or status in _NO_BODY:
+            return 0
+        kinds = self.response
+        content = length = cookies = 0
+        page_limits = False
+        for name, value in headers:
+            kind = kinds[name]
+            if not kind:
+                continue
+            if kind == _TYPE and not content:
+                content = CONTENTS[value]
+            elif kind == _BODY_LENGTH and value.isdigit() and len(value) < _LONGEST_LENGTH and not length:
+                length = 1
+            elif kind == _SET_COOKIE:
+                cookies = SETS_COOKIES
+            elif kind == _LIMITS:
+                page_limits = page_limits or value == self.limits
+            else:
+                return 0
+        if not length or (page_limits and content == HTML):
+            return 0
+        if content == HELD and self.shapes is None:
+            content = PLAIN
+        return cookies | (content or PLAIN)
+
+    def sort(self, cookie: bytes) -> tuple[list[bytes], tuple[int, ...]] | None:
+        """Return the cookies that stay, and the codes of those of which something is told.
+
+        None for an odd header, or one of which a cookie has to be judged in full.
+        """
+        pieces = cookie.split(b"; ")
+        if cookie.count(b";") >= len(pieces):
+            return None
+        table = self.codes
+        codes = [table[piece[: piece.find(b"=") + 1]] for piece in pieces]
+        told = sorted(codes)
+        most = told[-1]
+        if most >= Codes.FULL:
+            return None
+        if most >= Codes.DROP:
+            pieces = [piece for piece, code in zip(pieces, codes, strict=True) if code < Codes.DROP]
+        if not self.values.quiet_all(pieces) and not self._are_quiet(pieces):
+            return None
+        return pieces, tuple(told[told.count(0) :])
+
+    def _are_quiet(self, pieces: list[bytes]) -> bool:
+        """Whether no rule wants to know what these cookies hold, though one of them holds something."""
+        table = self.head.inbound
+        return all(
+            piece == piece.strip() and (not table[piece[: piece.find(b"=")]].reads_value or self.values.quiet(piece))
+            for piece in pieces
+        )
+
+    def fresh(self) -> Judging:
+        """Return an exchange of this head about which nothing has been found yet."""
+        judging = Judging(self.guard.runtime, self.site, self.head.residual.head, {}, observed=False)
+        judging.head = self.head
+        return judging
+
+
+class Entry:
+    """The lanes of one route (or none) of a site, by what else a head says."""
+
+    __slots__ = ("fits", "holds", "lanes", "method", "route", "site")
+
+    def __init__(self, site: Site, route: Route | None) -> None:
+        self.site = site
+        self.route = route
+        self.method = "" if route is None else route.method
+        self.fits = _fits(site, route)
+        """Facts follow from the head alone: nothing of the path, of a body, of a person."""
+        self.holds = route is not None and (route.purpose not in (None, NONE) or bool(route.fields))
+        """JSON answers are held to be tagged, whatever the rules say."""
+        self.lanes: dict[object, Lane | NoLane] = {}
+
+
+class SiteEntries:
+    """Finds the entry of a request to one site."""
+
+    __slots__ = ("_entries", "_site", "exact")
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._entries = {id(route): Entry(site, route) for route in (None, *site.binding.routes)}
+        self.exact: dict[tuple[str, str], Entry] = {
+            (route.method, route.path): self._entries[id(route)]
+            for route in site.binding.routes
+            if "{" not in route.path and not route.path.endswith("*") and not is_own(route.path)
+        }
+        """By method and path, without those that `find` has to look at."""
+
+    def find(self, method: str, path: str) -> Entry:
+        """Return the entry of a path that is none of our own."""
+        return self._entries[id(self._site.routes.find(method, path))]
+
+    def clear(self) -> None:
+        """Forget all lanes."""
+        for entry in self._entries.values():
+            entry.lanes.clear()
+
+
+class Lanes:
+    """All lanes of one guard."""
+
+    def __init__(self, guard: Guard) -> None:
+        self.guard = guard
+        sites = guard.runtime.sites.values()
+        self.sites = {id(site): SiteEntries(site) for site in sites}
+        taggings = [tagging for site in sites for tagging in (site.unbound, *map(site.tagging, site.binding.routes))]
+        self.request = Kinds(_REQUEST, lambda name: any(tagging.headers[name] for tagging in taggings), LEAVE)
+        asked = frozenset(duty.name.encode() for site in sites for duties in site.headers.values() for duty in duties)
+        self.response = Kinds(_RESPONSE, asked.__contains__, _SPECIAL)
+        self._remembered = 0
+
+    def count(self) -> None:
+        """Count one more thing that is remembered; when there are too many, forget all."""
+        self._remembered += 1
+        if self._remembered > _MOST_REMEMBERED:
+            self._remembered = 0
+            for site in self.sites.values():
+                site.clear()
+
+    def make(self, entry: Entry, key: object, scope: Scope, visitor: Visitor, now: datetime) -> Lane | None:
+        """Make and remember the lane of a request; None where its head leaves more to find than cookies."""
+        self.count()
+        since = datetime.combine(now.date(), time(), now.tzinfo or UTC)
+        lane = self._lane(entry, scope, visitor, now, since) if _is_plain(entry, scope) else None
+        entry.lanes[key] = NoLane(since, visitor.until) if lane is None else lane
+        return lane
+
+    def _lane(self, entry: Entry, scope: Scope, visitor: Visitor, now: datetime, since: datetime) -> Lane | None:
+        """Judge a request of this head without cookies."""
+        runtime = self.guard.runtime
+        headers: HeaderList = scope["headers"]
+        x = first_facts(
+            runtime, entry.site, scope, RequestHead(headers, scope), now,
+            None if entry.route is None else (entry.route, {}),
+        )  # fmt: skip
+        x.device = visitor.choices
+        judging = Judging(runtime, entry.site, x, {}, observed=False)
+        judging.enter()
+        judging.judge_exchange(final=False)
+        settled = len(judging.open) == len(judging.head.residual.exchange.live)
+        if judging.reasons or not settled or not judging.head.quiet:
+            return None
+        return Lane(self, entry, judging.head, scope, since, visitor.until)
+
+
+class _Contents(dict[bytes, int]):
+    """Content types to kinds of responses; a bounded number is remembered."""
+
+    def __missing__(self, value: bytes) -> int:
+        kind = value.partition(b";")[0].strip().lower()
+        found = HTML if kind == b"text/html" else PLAIN
+        if kind == b"application/json" or kind.endswith(b"+json"):
+            found = HELD
+        if len(self) < 256 and len(value) <= 128:
+            self[value] = found
+        return found
+
+
+CONTENTS: Final = _Contents()
+
+
+def is_own(path: str) -> bool:
+    """Whether a path is one of Troth's own."""
+    return path.startswith(PREFIX) or path == GPC_PATH
+
+
+def _is_plain(entry: Entry, scope: Scope) -> bool:
+    """Whether a request can have a lane at all."""
+    if not entry.fits or scope["method"] not in _METHODS:
+        return False
+    unannounced = str(scope.get("http_version", "1.1"))[:1] in _UNANNOUNCED
+    return not (unannounced and entry.holds)
+
+
+def _fits(site: Site, route: Route | None) -> bool:
+    binding = site.binding
+    if binding.credentials or binding.actor.before or binding.actor.after or isinstance(binding.region, Source):
+        return False
+    if route is None:
+        return True
+    read: tuple[Any, ...] = (route.purpose, route.party, route.topic)
+    people = route.subject, route.records, route.request_records, route.selects
+    if any(one is not None for one in people) or any(isinstance(source, Source) for source in read):
+        return False
+    names = site.tagging(route).names
+    return not any(part.startswith("{") and names.of(part[1:-1]) for part in route.path.split("/"))

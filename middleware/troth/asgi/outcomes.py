@@ -1,0 +1,90 @@
+"""What follows for a response of one kind on a lane: headers that are added, and the line. Worked out once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from troth._types import HeaderList
+from troth.asgi import telling
+from troth.asgi.shapes import Fields
+from troth.asgi.verdicts import Told
+from troth.filters import caching
+from troth.filters.set_cookie import within_budget
+from troth.model.facts import Direction
+from troth.runtime.heads import Settled
+
+if TYPE_CHECKING:
+    from troth.asgi.lanes import Lane
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """Headers that are added, and the members of the line that all exchanges like this one share (empty: none)."""
+
+    added: HeaderList
+    line: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of exchange on a lane: what came in and went out, as far as anything depends on it."""
+
+    status: int
+    page: bool
+    cookies_in: tuple[int, ...]
+    cookies_out: Told
+    depends: bool
+    """Some cookie that went out might not have under another consent, or the other way round."""
+    fields: Fields
+
+
+def work_out(lane: Lane, kind: Kind) -> Outcome | None:
+    """Return what follows for a kind of exchange; None if that cannot be said beforehand."""
+    head = lane.head
+    settled = [head.closing(kind.status, frozenset(kind.fields.seen)), *([head.page()] if kind.page else [])]
+    if any(one.live for one in settled) or not all(one.quiet for one in settled):
+        return None
+    expiring = _expiring(lane, kind)
+    depends = kind.depends or kind.fields.depends or bool(expiring)
+    added: HeaderList = []
+    if kind.page:
+        policy, varies = head.content_policy(head.residual.head)
+        depends = depends or varies
+        added += [] if policy is None else [(b"content-security-policy", policy)]
+    added += [pair for one in settled for duty in one.duties for pair in duty.headers]
+    if depends:
+        added = caching.made_private(caching.varied(added))
+    return Outcome([*expiring, *added], _line(lane, kind, settled))
+
+
+def _expiring(lane: Lane, kind: Kind) -> HeaderList:
+    """Return the headers that expire the refused cookies which came in."""
+    if not lane.head.refuses:
+        return []
+    entries = {entry.name: entry for entry in map(lane.codes.entry, kind.cookies_in) if entry.drop}
+    secure = lane.scheme == "https"
+    values = [value for _, entry in sorted(entries.items()) for value in entry.expiries[secure]]
+    return [(b"set-cookie", value) for value in within_budget(values)[0]]
+
+
+def _line(lane: Lane, kind: Kind, settled: list[Settled]) -> bytes:
+    """Return the members of a line that all exchanges like this one share; empty if none is due."""
+    head = lane.head
+    judging = lane.fresh()
+    judging.x = head.residual.head.but(status=kind.status, method=lane.method)
+    judging.cookies_in = [lane.codes.entry(code) for code in kind.cookies_in]
+    for verdict in kind.cookies_out:
+        entry = verdict.entry
+        if verdict.findings is None:
+            judging.cookies_out.append(entry)
+        else:
+            judging.found(verdict.findings, entry.name if entry.declared else None, Direction.RESPONSE)
+    judging.closing, judging.page = settled[0], settled[1] if len(settled) > 1 else None
+    judging.duties = tuple(duty for one in settled for duty in one.duties)
+    judging.tags = kind.fields.tags
+    for findings, category in kind.fields.found:
+        judging.found(findings, category)
+    return telling.shared_line(judging) if telling.line_due(judging) else b""
+
+
