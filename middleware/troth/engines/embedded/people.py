@@ -128,8 +128,13 @@ def _merged(choices: Choices, recorded: Iterable[Choice], name: str) -> tuple[Ch
 
 
 def _recorded(view: View, holder: str, whose: Subject | Choices, name: str) -> tuple[Choice, ...]:
-    """Return what this exchange records for a holder: of a record's subject only if the exchange is about that one."""
-    if not view.x.recorded or (holder == "person" and not _is_of_exchange(view, whose)):
+    """Return what this exchange records for a holder: of a record's subject only if the exchange is about that one.
+
+    The recording itself is judged by what was recorded before it.
+    """
+    if not view.x.recorded or (isinstance(view, EventView) and view.item.name == "consent-recorded"):
+        return ()
+    if holder == "person" and not _is_of_exchange(view, whose):
         return ()
     return tuple(choice for who, choices in view.x.recorded if who == holder for choice in choices.of(name))
 

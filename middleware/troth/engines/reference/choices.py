@@ -198,6 +198,8 @@ def _is_of_exchange(view: View, person: Person) -> bool:
 
 
 def _recorded(view: View, holder: str, question: Question) -> tuple[Choice, ...]:
+    if isinstance(view.part, Event) and view.part.name == "consent-recorded":
+        return ()
     return tuple(
         choice for who, choices in view.exchange.recorded if who == holder for choice in choices.of(question.row.id)
     )
