@@ -261,15 +261,17 @@ class Head:
     def content_policy(self, x: Exchange) -> tuple[bytes | None, bool]:
         """Return the CSP that holds back third parties, and whether it depends on consent.
 
-        None where every host may load. For somebody who is known the rules that need that are judged anew.
+        None where every host may load. For somebody who is known, and where the exchange records a consent, the rules
+        that need that are judged anew.
         """
         if not self.site.gates:
             return None, False
-        if self._csp is None or x.actor not in (None, ABSENT):
+        anew = x.actor not in (None, ABSENT) or x.recorded
+        if self._csp is None or anew:
             mine = _policy_for(self.site, x)
             others = [_policy_for(self.site, other.head) for other in self.others()]
             made = (mine, any(other != mine for other in others))
-            if x.actor not in (None, ABSENT):
+            if anew:
                 return made
             self._csp = made
         return self._csp
