@@ -100,7 +100,6 @@ async def test_own_orders_are_listed_without_what_nobody_needs(visitor: Any) -> 
     assert (await ann.get("/api/orders/HA-20001")).json["name"] == "Ann Lindqvist"
 
 
-@pytest.mark.xfail(reason="records in bodies are not judged yet")
 async def test_order_book_leaves_out_who_restricted_processing(visitor: Any) -> None:
     erik = await sign_in(visitor, "erik@halvtakt.example")
     orders = (await erik.get("/internal/orders")).json["orders"]
@@ -112,7 +111,6 @@ async def test_nothing_is_sold_to_somebody_known_to_be_17(visitor: Any) -> None:
     assert (await carol.post("/api/orders", {"items": [{"sku": "MP-POCKET"}]})).status == 403
 
 
-@pytest.mark.xfail(reason="a consent that the form itself records does not count yet")
 async def test_newsletter_takes_the_address_that_subscribes(visitor: Any) -> None:
     assert (await visitor.form("/newsletter", email="eve@example.org")).status == 303
 

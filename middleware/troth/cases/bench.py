@@ -19,13 +19,14 @@ from troth.asgi.middleware import Guard, PolicyMiddleware
 from troth.audit.checkpoint import FILE_NAME as CHECKPOINTS
 from troth.audit.opening import KIND as OPENING
 from troth.cases.situation import moment
-from troth.cases.stage import Stage, staged
+from troth.cases.stage import Judged, Stage, staged
 from troth.cases.values import Case, ChoiceGiven, Given
 from troth.consent.batch import LedgerEntry
 from troth.consent.desk import Outcome
 from troth.consent.device import ConsentReading, CookieOutcome
 from troth.model.binding import Binding
 from troth.model.consent import Choice
+from troth.model.facts import Actor, Person
 from troth.model.policy import Attestation, Policy
 from troth.runtime.site import Site
 
@@ -71,6 +72,13 @@ class Place:
             entries = [self._entry(one, now) for one in _in_time(given.consents[person], now)]
             self.runtime.ledger.record_person(person, entries)
         return self.device_cookie(given.consents.get(DEVICE, ()), now)
+
+    def note(self, judged: Judged | None) -> None:
+        """Remember of whom an exchange may have recorded something: the next case starts without it."""
+        if judged is not None:
+            subject, actor = judged.exchange.subject, judged.exchange.actor
+            persons = (subject, actor.person if isinstance(actor, Actor) else None)
+            self._people += tuple(one.id for one in persons if isinstance(one, Person))
 
     def _entry(self, choice: ChoiceGiven, now: datetime) -> LedgerEntry:
         lasts = self.site.policy.consents[choice.consent].lasts

@@ -126,7 +126,8 @@ async def _play(place: Place, case: Case, now: datetime) -> tuple[Played, Judged
     request = _with_browser(case.request, case.given.signals, jar)
     response = await stage.play(place.guarded, request)
     seen, judged, lines = stage.seen, stage.judged, place.lines()
-    if judged is not None:
+    place.note(judged)
+    if judged is not None and not _writes(judged):
         wrong += await _play_again(place, request, response, seen, lines)
     reasons = _told(place, judged) if judged is not None else tuple(r for line in lines for r in of_line(line))
     if judged is not None:
@@ -158,6 +159,11 @@ async def _play_again(
     ]
 
 
+def _writes(judged: Judged) -> bool:
+    """Whether the route writes something: then a second request of the same kind is another one."""
+    return judged.exchange.route is not None and bool(judged.exchange.route.writes)
+
+
 def _is_short_cut(watched: Counts, unwatched: Counts) -> bool:
     """Whether a line only leaves out reasons about cookies: one that goes by its name is not asked for its value."""
     if any(count > watched.get(key, 0) for key, count in unwatched.items()):
@@ -177,6 +183,7 @@ async def _play_earlier(place: Place, one: Earlier, given: Given, jar: dict[str,
     stage.answer = one.app
     request = _with_browser(one.request, one.signals or given.signals, jar)
     response = await stage.play(place.guarded, request)
+    place.note(stage.judged)
     if response is not None and one.keeps_cookies:
         _take(response, jar)
     status = response.status if response is not None else None
