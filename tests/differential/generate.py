@@ -43,7 +43,8 @@ _REQUEST = (Carrier.QUERY, Carrier.PATH, Carrier.HEADER, Carrier.FORM, Carrier.J
 _RESPONSE = (Carrier.JSON, Carrier.JSON, Carrier.HEADER, Carrier.HTML)
 _STATUSES = (200, 200, 200, 200, 201, 204, 302, 401, 403, 404, 451, 500)
 _OWN_ROUTES = ("policy", "consent", "refuse", "withdraw")
-_CLOCK = (timedelta(0),) * 6 + (timedelta(seconds=1), timedelta(days=-1), timedelta(days=40))
+_CLOCK = ((0.1, timedelta(days=-1)), (0.7, timedelta(0)), (0.8, timedelta(seconds=1)), (1.0, timedelta(days=40)))
+"""Up to which share of a run it is how late: time never runs back, and what was remembered has to run out."""
 _PEOPLE = ("p0", "p1", "p2")
 
 
@@ -54,11 +55,13 @@ class Generator:
         self.policy, self.binding = policy, binding
         self.pools = Pools(policy, binding)
         self.random = Random(seed)
+        self.now = NOW
         self.targets = [target(self.pools, rule) for rule in policy.rules]
 
     def exchanges(self, count: int) -> Iterator[Exchange]:
         """Yield so many exchanges; every rule in its turn is what they are drawn for."""
         for index in range(count):
+            self.now = NOW + next(late for share, late in _CLOCK if index < share * count or share == 1)
             yield self.exchange(self.targets[index % len(self.targets)])
 
     # drawing
@@ -78,13 +81,13 @@ class Generator:
 
     def exchange(self, aim: Target) -> Exchange:
         pools = self.pools
-        route = self.one(aim.routes) if self.chance(0.85) else self.one(pools.routes)
-        x = Exchange(now=NOW + self.one(_CLOCK), response_pending=False)
+        route = self.one(aim.routes) if self.chance(0.7) else self.one(pools.routes)
+        x = Exchange(now=self.now, response_pending=False)
         x.method = "POST" if (route is None and self.chance(0.3)) or (route and route.method != "GET") else "GET"
-        x.route, x.host, x.https = route, self.one(pools.own), self.chance(0.85)
+        x.route, x.host, x.https = route, self.one(pools.own), self.chance(0.8)
         x.purpose = self._purpose(route)
         x.own_route = self.one(_OWN_ROUTES) if route is None and self.chance(0.1) else None
-        x.signals = frozenset(self.some(SIGNALS, 2)) if self.chance(0.3) else frozenset()
+        x.signals = frozenset(self.some(SIGNALS, 2)) if self.chance(0.2) else frozenset()
         x.region = self._region()
         x.serving = self.binding.serving
         x.party = self._party(aim, route)
@@ -92,7 +95,7 @@ class Generator:
         x.bound = {name: self.one(FREE) for name in pools.bound if self.chance(0.85)}
         x.version = self.one(pools.versions)
         x.coming = self.one((None, *pools.versions)) if self.chance(0.5) else None
-        x.attested = frozenset(self.some(pools.statements, 4))
+        x.attested = frozenset(self.some(pools.statements, 4)) if self.chance(0.6) else frozenset()
         self._people(x, aim)
         self._things(x, aim)
         self._answer(x)
@@ -120,7 +123,7 @@ class Generator:
     # people
 
     def _people(self, x: Exchange, aim: Target) -> None:
-        x.device = self._choices("device") if self.chance(0.8) else Choices({})
+        x.device = self._choices("device") if self.chance(0.7) else Choices({})
         people = [self.person(name) for name in _PEOPLE]
         hooks = self.binding.actor
         x.actor_before = self._asker(people) if hooks.before else ABSENT
@@ -181,7 +184,14 @@ class Generator:
 
     def _choices(self, holder: str) -> Choices:
         rows = [row for row in self.policy.consents.values() if holder in row.holders]
+        if self.chance(0.25):
+            return Choices({row.id: (self._for_all(row),) for row in rows})
         return Choices({row.id: self._choices_of(row) for row in rows if self.chance(0.75)})
+
+    def _for_all(self, row: ConsentRow) -> Choice:
+        """Return a grant that leaves nothing to be wished for."""
+        at = NOW - timedelta(hours=1)
+        return Choice(state=ChoiceState.GRANTED, at=at, version=self.pools.versions[-1], form=row.form)
 
     def _choices_of(self, row: ConsentRow) -> tuple[Choice, ...]:
         made = {choice.params: choice for choice in (self._choice(row) for _ in range(self.one((1, 1, 2, 3))))}
@@ -207,7 +217,7 @@ class Generator:
 
     def _states(self) -> frozenset[tuple[str, Params]]:
         rows = self.policy.states.values()
-        return frozenset((row.id, self._params(row.per)) for row in rows if self.chance(0.45))
+        return frozenset((row.id, self._params(row.per)) for row in rows if self.chance(0.4))
 
     # things
 
@@ -261,7 +271,7 @@ class Generator:
             several = "*" in route.records
             found += [
                 self._record(x, aim, Direction.RESPONSE, whole=not several)
-                for _ in range(self.one((0, 1, 2, 3)) if several else 1)
+                for _ in range(self.one((0, 1, 1, 1, 2)) if several else 1)
             ]
         return found
 
@@ -297,7 +307,8 @@ class Generator:
         return limit + self.one((timedelta(0), timedelta(days=-1), timedelta(days=1), timedelta(days=20)))
 
     def _field(self, x: Exchange, aim: Target) -> Field | None:
-        special = self.one(self.pools.special_fields) if self.pools.special_fields and self.chance(0.3) else None
+        often = 0.7 if {Carrier.TRAIL, Carrier.CONNECTION} & set(aim.carriers) else 0.3
+        special = self.one(self.pools.special_fields) if self.pools.special_fields and self.chance(often) else None
         category = special if isinstance(special, str) and special == UNDECLARED else self.one(self._likely(aim))
         if isinstance(special, Carrier):
             return Field(category=category, carrier=special, direction=self._own_direction(special), name="n")
@@ -343,7 +354,7 @@ class Generator:
 
     def _shows(self) -> frozenset[str]:
         marks = self.pools.marks
-        return frozenset(marks if self.chance(0.5) else [mark for mark in marks if self.chance(0.5)])
+        return frozenset(marks if self.chance(0.35) else [mark for mark in marks if self.chance(0.5)])
 
     def _event(self, aim: Target) -> Event:
         name = self.one(aim.events) if self.chance(0.8) else self.one(self.pools.events)
@@ -370,7 +381,9 @@ class Generator:
         duty = self.one(self.pools.counted)
         count = duty.count + self.one((-1, 0, 1, 2))
         start = duty.within.before(NOW)
-        return {duty.per: tuple(start + timedelta(seconds=self.one((0, 1, 1, 1))) for _ in range(max(count, 0)))}
+        stale = 1 if self.chance(0.3) else 0
+        instants = [start + timedelta(seconds=0 if number < stale else 1) for number in range(max(count, 0))]
+        return {duty.per: tuple(instants)}
 
     # the answer
 

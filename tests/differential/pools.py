@@ -202,7 +202,7 @@ def target(pools: Pools, rule: Rule) -> Target:
     parties = _parties(pools, wanted)
     return Target(
         rule=rule,
-        routes=_routes(pools, wanted) or pools.routes,
+        routes=_routes(pools, wanted, records=rule.things == (Thing.RECORD,)) or pools.routes,
         categories=_categories(pools, wanted.get(Word.DATA, set())) or pools.categories,
         cookies=_cookies(pools, wanted) or pools.cookies,
         parties=parties,
@@ -222,8 +222,10 @@ def _wanted(rule: Rule) -> dict[Word, set[str]]:
     return found
 
 
-def _routes(pools: Pools, wanted: dict[Word, set[str]]) -> list[Route | None]:
-    return [route for route in pools.binding.routes if _route_fits(pools, route, wanted)]
+def _routes(pools: Pools, wanted: dict[Word, set[str]], *, records: bool) -> list[Route | None]:
+    found: list[Route | None] = [route for route in pools.binding.routes if _route_fits(pools, route, wanted)]
+    with_records = [route for route in found if route is not None and (route.records or route.request_records)]
+    return list(with_records) if records and with_records else found
 
 
 def _route_fits(pools: Pools, route: Route, wanted: dict[Word, set[str]]) -> bool:

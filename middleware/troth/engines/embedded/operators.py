@@ -440,7 +440,8 @@ def _ended(view: View, states: Iterable[str]) -> int:
     """Return false once the subject is in a state that ends the keeping."""
     result = TRUE
     for name in states:
-        result = ALL[result][NOT[state_operator(name, ())(view)]]
+        there = state_operator(name, ())(view)
+        result = ALL[result][TRUE if there == A else NOT[there]]
     return result
 
 
