@@ -14,12 +14,14 @@ from troth.asgi.judging import Judging
 from troth.asgi.request import Head, body_kind
 from troth.asgi.writes import Writes, writes_of
 from troth.consent.device import ConsentTooLarge
+from troth.engines.embedded.operators import is_protected
+from troth.engines.embedded.views import ExchangeView
 from troth.errors import LedgerError, TrailError, UnreadableBody
 from troth.filters.cookies import Jar
 from troth.model.binding import Limits
 from troth.model.facts import Direction
 from troth.model.findings import Denial
-from troth.model.words import NONE, PROTECTED_TAGS, Carrier, Phase
+from troth.model.words import NONE, Carrier, Phase
 from troth.runtime.line import encode
 
 if TYPE_CHECKING:
@@ -370,8 +372,7 @@ class HttpExchange:
         return True
 
     def _is_protected(self) -> bool:
-        route = self.judging.x.route
-        return route is not None and not PROTECTED_TAGS.isdisjoint(route.tags)
+        return is_protected(ExchangeView(self.judging.site.engine.tables, self.judging.x))
 
     def _outcome(self, how: str) -> None:
         """Say how a stream that had a line ended."""

@@ -46,8 +46,19 @@ async def people_before(judging: Judging, scope: Scope) -> None:
         x.actor_before, known = await people.actor(people.before, scope, x.now)
         x.actor = x.actor_before
         _know(judging, known)
+    if people.region is not None:
+        x.region = await _region(people.region, scope)
     if x.subject is PENDING and not _in_body(x.route.subject if x.route else None):
         await people_in_request(judging, scope)
+
+
+async def _region(hook: Hook, scope: Scope) -> str | None:
+    """Ask where the visitor is; a hook that fails leaves it unknown."""
+    try:
+        told = await hook.call(scope)
+    except HookError:
+        return None
+    return told.strip().upper() if isinstance(told, str) and told.strip() else None
 
 
 async def people_after(judging: Judging, scope: Scope) -> None:
@@ -98,7 +109,7 @@ async def _subject_id(judging: Judging, source: Source, scope: Scope, body: Read
     value = body.value(source.name) if source.place == _IN_BODY and body else read(source, scope, judging.params)
     if source.hook is None:
         return value
-    told = await Hook(source.hook).call(value if source.place else scope)
+    told = await _people(judging).resolvers[source.hook].call(value if source.place else scope)
     return None if told is None else str(told)
 
 

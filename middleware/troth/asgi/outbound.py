@@ -10,7 +10,8 @@ from troth._types import HeaderList, Message, Scope
 from troth.asgi.bodies import read_body
 from troth.asgi.inbound import guards_of, report_fields
 from troth.asgi.judging import Judging, Sent, takes_away
-from troth.engines.embedded.operators import header_value
+from troth.asgi.request import body_kind
+from troth.engines.embedded.operators import header_value, is_protected
 from troth.engines.embedded.views import CookieView, ExchangeView
 from troth.errors import UnreadableBody
 from troth.filters import caching, set_cookie
@@ -69,6 +70,8 @@ def judge(
     body: bytes | None = None
     if buffer is not None:
         body = _held_body(judging, headers, buffer, limit, outgoing)
+    elif _hides_records(judging, start):
+        _unreadable(judging, "records in another form than JSON", outgoing)
     x.response_pending = False
     x.phase = Phase.RESPONSE_BODY
     judging.close_exchange(sent)
@@ -89,6 +92,17 @@ def judge(
     if changed is not headers:
         outgoing.start = {**start, "headers": changed}
     return outgoing
+
+
+def _hides_records(judging: Judging, start: Message) -> bool:
+    """Whether a route that binds records answers with something in which they cannot be found: that may not pass."""
+    x = judging.x
+    if x.route is None or x.route.records is None or x.method == "HEAD" or not 200 <= start["status"] < 300:
+        return False
+    if start["status"] in (204, 205) or body_kind(content_type(start)) == "json":
+        return False
+    restricted = any(rule.restricts for rule in judging.site.engine.rules[Thing.RECORD])
+    return restricted and not is_protected(ExchangeView(judging.site.engine.tables, x))
 
 
 # body ------------------------------------------------------------------------------------------------------------

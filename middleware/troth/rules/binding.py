@@ -21,7 +21,7 @@ _PATH = Text("a path", r"/\S*", "TR116", "write `/login`")
 
 
 def _credential_place(text: str) -> str:
-    if place(text).place not in ("header", "query", "cookie", "body"):
+    if place(text).place not in ("header", "query", "cookie"):
         raise ValueError(text)
     return text
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from troth._types import Scope
 from troth.errors import HookError, LedgerError
-from troth.model.binding import Binding
+from troth.model.binding import Binding, Source
 from troth.model.consent import NO_CHOICES, Choices, Params
 from troth.model.facts import ABSENT, UNREADABLE, Actor, Age, Asker, Missing, Person
 from troth.model.policy import Policy
@@ -31,6 +31,12 @@ class People:
         self.after = Hook(hooks.after) if hooks.after else None
         self._verified = Hook(hooks.verified) if hooks.verified else None
         self._state = Hook(binding.state) if binding.state else None
+        region = binding.region
+        self.region = Hook(region.hook) if isinstance(region, Source) and region.hook else None
+        """Tells the visitor's country."""
+        subjects = {route.subject.hook for route in binding.routes if route.subject is not None}
+        self.resolvers = {name: Hook(name) for name in subjects if name is not None}
+        """Tell whose data a request addresses, by the name that the binding gives them."""
 
     async def actor(self, hook: Hook | None, scope: Scope, now: datetime) -> tuple[Asker, Mapping[str, Any]]:
         """Ask a hook who asks. Returns the actor and the values known of them (for the `known` probe)."""
