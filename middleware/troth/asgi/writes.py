@@ -33,7 +33,7 @@ from troth.model.binding import Source, Write
 from troth.model.consent import Choice, Choices, ChoiceState, Params
 from troth.model.facts import PENDING, Actor, Event, Person
 from troth.model.words import PROTECTED_TAGS, Thing
-from troth.runtime.line import encode, is_known_child, released
+from troth.runtime.line import Reason, encode, is_known_child, released
 
 NOBODY: Final = "nobody"
 FAILED: Final = "failed"
@@ -133,23 +133,39 @@ class Writes:
         elif not due.grants:
             self._count(due, due.write.consent)
         elif self._is_open(due):
-            if self._judging.x.body_pending:
-                self._waiting.append(due.write)
-            else:
-                self._late.append(due)
+            self._put_aside(due)
+        elif self._may_sign_in():
+            # Nobody asks yet. Who has signed in by then is asked about once more, before anything is written.
+            self._late.append(due)
+            if not refusing(self._foreseen(due)):
+                self._record(due, due.write.consent)
         elif self._may(due):
             self._count(due, due.write.consent)
 
+    def _put_aside(self, due: Due) -> None:
+        if self._judging.x.body_pending:
+            self._waiting.append(due.write)
+        else:
+            self._late.append(due)
+
+    def _may_sign_in(self) -> bool:
+        return self._judging.x.actor is None and self._judging.site.binding.actor.after is not None
+
+    def _event(self, due: Due) -> EventView:
+        event = Event(name="consent-recorded", consent=due.write.consent, params=due.params)
+        return EventView(self._judging.site.engine.tables, self._judging.x, event)
+
     def _is_open(self, due: Due) -> bool:
-        """Whether a rule on the recording waits for more than is known: of the answer, or of who will have asked."""
-        x, engine = self._judging.x, self._judging.site.engine
-        if x.actor is None and self._judging.site.binding.actor.after is not None:
-            x = x.but(actor=PENDING)
-        view = EventView(engine.tables, x, Event(name="consent-recorded", consent=due.write.consent, params=due.params))
-        return any(not rule.judge(view, final=False)[0] for rule in engine.rules[Thing.EVENT])
+        """Whether a rule on the recording waits for more than is known: of the body, of the answer, of who asks."""
+        view = self._event(due)
+        return any(not rule.judge(view, final=False)[0] for rule in self._judging.site.engine.rules[Thing.EVENT])
+
+    def _foreseen(self, due: Due) -> list[Reason]:
+        engine = self._judging.site.engine
+        return [(finding, None, None) for finding in engine.settle(engine.rules[Thing.EVENT], self._event(due))]
 
     def _may(self, due: Due) -> bool:
-        """Judge the recording of a consent; what is found stands in the line of the exchange."""
+        """Judge the recording of a consent with all that is known; what is found stands in the line of the exchange."""
         judging, consent = self._judging, due.write.consent
         reasons = judge_recording(judging, (), () if consent is None else (consent,), due.params)
         judging.reasons += [] if judging.observed else reasons  # an observer was told already
@@ -157,6 +173,9 @@ class Writes:
 
     def _count(self, due: Due, consent: str) -> None:
         self._due.append(due)
+        self._record(due, consent)
+
+    def _record(self, due: Due, consent: str) -> None:
         x = self._judging.x
         choice = Choice(
             state=ChoiceState(due.write.to), at=x.now, version=x.version, params=due.params, form=due.write.form
