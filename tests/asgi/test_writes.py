@@ -42,6 +42,7 @@ policy:
   states:
     restricted: {of: person}
     objected: {of: person, per: purpose}
+  parties: {stats: {role: processor, country: SE, hosts: [stats.example], purpose: analytics}}
   cookies:
     troth_consent: {purpose: sale}
     _ga*: {purpose: analytics}
@@ -53,7 +54,7 @@ rules:
   only-if: {consent: of-purpose}
 - id: wait
   clause: C-2
-  for: cookie
+  for: [cookie, element]
   match: {basis: consent}
   only-if: {consent: of-purpose}
 - id: act
@@ -97,6 +98,9 @@ binding:
     'POST /accept': {act: consent, writes: {consent: analytics, when: {body.ok: 'yes'}}}
     'POST /refuse': {writes: {consent: analytics, to: declined}}
     'POST /withdraw': {writes: {consent: analytics, to: withdrawn}}
+    'POST /choose':
+      act: consent
+      writes: [{consent: analytics, when: {body.ok: 'yes'}}, {consent: analytics, to: declined, when: {body.ok: 'no'}}]
     'POST /news': {purpose: news, act: consent, writes: {consent: news}}
     'POST /plain': {act: consent, writes: {consent: analytics}}
     'POST /restrict': {subject: body.id, writes: {state: restricted}}
@@ -425,12 +429,27 @@ async def test_choice_of_either_goes_to_the_person_if_one_is_known(shop: Shop) -
     assert choice(shop, "news") == [(ChoiceState.GRANTED, ())]
 
 
-async def test_express_lane_is_not_taken(shop: Shop) -> None:
-    WHO["before"] = None
-    for _ in range(2):
-        answer = await shop.ask("POST", "/plain")
-        assert len(answer.values(b"set-cookie")) == 1
-    assert len(of_kind(shop, "consent")) == 2
+@pytest.mark.parametrize("reply", [Reply(), as_json({"done": True}), Reply(length=False, cuts=(2,))])
+async def test_cookie_goes_with_whatever_answer(shop: Shop, reply: Reply) -> None:
+    shop.reply = reply
+    answer = await send(shop, "/accept", ok="yes")
+    assert [value[:14] for value in answer.values(b"set-cookie")] == [b"troth_consent="]
+    assert answer.body == reply.body
+
+
+async def test_page_may_load_what_its_own_form_agreed_to_and_the_next_one_only_that(shop: Shop) -> None:
+    shop.reply = Reply(body=b"<p>", kind=b"text/html")
+    seen = [(await send(shop, "/choose", ok=ok)).values(b"content-security-policy") for ok in ("yes", "no", "yes")]
+    assert [b"stats.example" in b"".join(policies) for policies in seen] == [True, False, True]
+
+
+async def test_express_lane_is_not_taken(tmp_path: Path) -> None:
+    text = "\n".join(line for line in POLICY.splitlines() if "actor: {before" not in line)
+    with Shop(tmp_path / "home", text).closing() as one:
+        for _ in range(3):
+            answer = await one.ask("POST", "/plain")
+            assert len(answer.values(b"set-cookie")) == 1
+        assert len(of_kind(one, "consent")) == 3
 
 
 # states ----------------------------------------------------------------------------------------------------------
