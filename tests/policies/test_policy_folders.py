@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from troth.model.policy import Policy
+from troth.rules import Loaded, check_together, load_policy
 from troth.rules.coverage import State, coverage
-from troth.rules.load import Loaded, check_together, load_policy
 
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
 SLUGS = ("toontrack",)

@@ -8,10 +8,11 @@ the exchange is judged in full (`HttpExchange`), and what the app has sent until
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from troth._types import HeaderList, Message, Receive, Scope, Send
 from troth.asgi import lanes as kinds
+from troth.asgi.guard import Guard
 from troth.asgi.hints import EARLY_HINT
 from troth.asgi.http import HttpExchange
 from troth.asgi.lanes import HELD, HTML, SETS_COOKIES, Entry, Lane, Lanes
@@ -23,9 +24,6 @@ from troth.asgi.visitors import Visitor, Visitors
 from troth.errors import TrailError
 from troth.filters.headers import decoded, readable_value
 from troth.runtime.site import Site
-
-if TYPE_CHECKING:
-    from troth.asgi.middleware import Guard
 
 _KIND: Final = HELD
 _NO_SIGNALS: Final[frozenset[str]] = frozenset()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from troth._types import ASGIApp, HeaderList, Message, Receive, Scope, Send
 from troth.asgi import hints, inbound, outbound, records, telling
 from troth.asgi.bodies import Held, Watch, with_kept_headers
 from troth.asgi.denial import answer, deny, policy_link, problem
+from troth.asgi.guard import Guard
 from troth.asgi.hints import EARLY_HINT
 from troth.asgi.judging import Judging
 from troth.asgi.request import Head, body_kind
@@ -23,9 +24,6 @@ from troth.model.facts import Direction
 from troth.model.findings import Denial
 from troth.model.words import NONE, Carrier, Phase
 from troth.runtime.line import encode
-
-if TYPE_CHECKING:
-    from troth.asgi.middleware import Guard
 
 _NOT_ACCEPTED: Final = 400
 _NO_BODY: Final = frozenset((204, 205, 304))

@@ -7,24 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from troth._types import HeaderList, Message, Scope
+from troth.asgi.guard import Guard
 from troth.asgi.judging import Judging
+from troth.asgi.outcomes import SENT, Outcome
 from troth.asgi.request import Head as RequestHead
 from troth.asgi.request import first_facts
 from troth.asgi.shapes import Shapes
 from troth.asgi.verdicts import Codes, SetCookies
+from troth.asgi.visitors import Visitor
 from troth.model.binding import Route, Source
 from troth.model.words import NONE
 from troth.runtime.heads import Head
 from troth.runtime.runtime import GPC_PATH, PREFIX
 from troth.runtime.site import Site
-
-if TYPE_CHECKING:
-    from troth.asgi.middleware import Guard
-    from troth.asgi.outcomes import Outcome
-    from troth.asgi.visitors import Visitor
 
 _MOST_REMEMBERED: Final = 4096
 """Lanes and outcomes of one guard, about 1 KB each. When there are more, all are worked out again."""
@@ -68,7 +66,7 @@ PLAIN, HTML, HELD, _KIND, SETS_COOKIES = 1, 2, 3, 3, 4
 
 
 class Kinds(dict[bytes, int]):
-    """Header names to what they mean. Those of which `others` is true mean `other`, and so does every odd spelling."""
+    """Header names to what they mean; those of which `others` is true mean `other`, and so does every odd spelling."""
 
     __slots__ = ("_meanings", "_other", "_others")
 
@@ -170,13 +168,15 @@ class Lane:
         if cookie.count(b";") >= len(pieces):
             return None
         table = self.codes
-        codes = [table[piece[: piece.find(b"=") + 1]] for piece in pieces]
+        codes = [table[piece.partition(b"=")[0]] for piece in pieces]
         told = sorted(codes)
         most = told[-1]
         if most >= Codes.FULL:
             return None
         if most >= Codes.DROP:
-            pieces = [piece for piece, code in zip(pieces, codes, strict=True) if code < Codes.DROP]
+            # A nameless cookie is not what it looks like; as one that stays it is found not to be quiet.
+            both = zip(pieces, codes, strict=True)
+            pieces = [piece for piece, code in both if code < Codes.DROP or b"=" not in piece]
         if not self.values.quiet_all(pieces) and not self._are_quiet(pieces):
             return None
         return pieces, tuple(told[told.count(0) :])
@@ -185,7 +185,9 @@ class Lane:
         """Whether no rule wants to know what these cookies hold, though one of them holds something."""
         table = self.head.inbound
         return all(
-            piece == piece.strip() and (not table[piece[: piece.find(b"=")]].reads_value or self.values.quiet(piece))
+            b"=" in piece
+            and piece == piece.strip()
+            and (not table[piece.partition(b"=")[0]].reads_value or self.values.quiet(piece))
             for piece in pieces
         )
 
@@ -247,7 +249,7 @@ class Lanes:
         taggings = [tagging for site in sites for tagging in (site.unbound, *map(site.tagging, site.binding.routes))]
         self.request = Kinds(_REQUEST, lambda name: any(tagging.headers[name] for tagging in taggings), LEAVE)
         asked = frozenset(duty.name.encode() for site in sites for duties in site.headers.values() for duty in duties)
-        self.response = Kinds(_RESPONSE, asked.__contains__, _SPECIAL)
+        self.response = Kinds(_RESPONSE, (asked - SENT).__contains__, _SPECIAL)
         self._remembered = 0
 
     def count(self) -> None:

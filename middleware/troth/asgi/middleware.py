@@ -11,12 +11,12 @@ from typing import Final
 from troth._types import ASGIApp, Message, Receive, Scope, Send
 from troth.asgi import own_routes
 from troth.asgi.express import Entrance, Express
+from troth.asgi.guard import Guard
 from troth.asgi.http import HttpExchange
-from troth.asgi.judging import Judging, Observer
+from troth.asgi.judging import Observer
 from troth.asgi.lanes import is_own
-from troth.asgi.request import Head, first_facts, hostname, inner_path, read_consent
+from troth.asgi.request import inner_path
 from troth.asgi.websocket import WebSocketExchange
-from troth.filters.cookies import Jar
 from troth.runtime.runtime import BindingGiven, PolicyGiven, Runtime
 
 _SHUT_DOWN: Final = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed"})
@@ -24,25 +24,24 @@ CURRENT: Final[ContextVar[HttpExchange | Express | None]] = ContextVar("troth", 
 """The exchange that is being served in this context; `troth.consent` finds it here, the scope stays as it came."""
 
 
-class Guard:
-    """What every exchange of one app shares. `observer` sees each exchange as it was judged (for tests and cases)."""
+class Server:
+    """Serves the requests of one app: on the express lane where it can, else in full."""
 
-    def __init__(self, runtime: Runtime, observer: Observer | None = None) -> None:
-        self.runtime = runtime
-        self.observer = observer
-        self._many = len(runtime.sites) > 1
-        self.entrance = Entrance(self)
+    def __init__(self, app: ASGIApp, guard: Guard) -> None:
+        self._app = app
+        self.guard = guard
+        self._entrance = Entrance(guard)
 
-    async def http(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
-        express = self.entrance.enter(scope, receive, send)
+        express = self._entrance.enter(scope, receive, send)
         if express is None:
-            await self._in_full(app, scope, receive, send)
+            await self._in_full(scope, receive, send)
             return
         token = CURRENT.set(express)
         try:
             try:
-                await app(express.scope, receive, express.send)
+                await self._app(express.scope, receive, express.send)
             except BaseException:
                 if not express.passing:
                     await express.close(failed=True)
@@ -52,40 +51,17 @@ class Guard:
         finally:
             CURRENT.reset(token)
 
-    async def _in_full(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _in_full(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one of the own routes, or judge a request by everything that it brings."""
         inner = inner_path(scope)
-        if is_own(inner) and await own_routes.serve(self.facts, inner, scope, receive, send):
+        if is_own(inner) and await own_routes.serve(self.guard.facts, inner, scope, receive, send):
             return
-        exchange = HttpExchange(self, app, scope, receive, send, *self.facts(scope, inner))
+        exchange = HttpExchange(self.guard, self._app, scope, receive, send, *self.guard.facts(scope, inner))
         token = CURRENT.set(exchange)
         try:
             await exchange.run()
         finally:
             CURRENT.reset(token)
-
-    def facts(self, scope: Scope, path: str) -> tuple[Judging, Head, Jar]:
-        """Read the head of a request or handshake."""
-        runtime = self.runtime
-        given = scope["headers"]
-        headers = given if type(given) is list else list(given)
-        head = Head(headers, scope)
-        site = runtime.site_of(hostname(head.host)) if self._many else runtime.first
-        found = site.routes.match(scope.get("method", "GET"), path)
-        x = first_facts(runtime, site, scope, head, runtime.clock(), found)
-        jar = Jar(headers)
-        judging = Judging(runtime, site, x, found[1] if found else {}, observed=self.observer is not None)
-        if jar.pieces:
-            judging.consent = read_consent(runtime, jar)
-            x.device = judging.consent.choices
-        return judging, head, jar
-
-    def idle(self, scope: Scope) -> bool:
-        """Whether the site of a request has no rules: then nothing is done at all."""
-        site = self.runtime.first
-        if self._many:
-            site = self.runtime.site_of(hostname(next((v for k, v in scope["headers"] if k == b"host"), b"")))
-        return not site.engine.plan and not site.binding.routes
 
 
 class PolicyMiddleware:
@@ -120,7 +96,7 @@ class PolicyMiddleware:
         self.runtime = Runtime(
             policy=policy, binding=binding, home=home, engine=engine, mode=mode, clock=clock, denied=denied
         )
-        self._guard = Guard(self.runtime, observer)
+        self._server = Server(app, Guard(self.runtime, observer))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -128,9 +104,9 @@ class PolicyMiddleware:
             scope = {**scope, "headers": list(scope["headers"])}
         match scope["type"]:
             case "http":
-                await self._guard.http(self.app, scope, receive, send)
+                await self._server.http(scope, receive, send)
             case "websocket":
-                await WebSocketExchange(self._guard, self.app, scope, receive, send).run()
+                await WebSocketExchange(self._server.guard, self.app, scope, receive, send).run()
             case "lifespan":
                 await self.app(scope, receive, self._sealing(send))
             case _:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from troth._types import HeaderList
 from troth.asgi import telling
@@ -13,6 +13,9 @@ from troth.filters import caching
 from troth.filters.set_cookie import within_budget
 from troth.model.facts import Direction
 from troth.runtime.heads import Settled
+
+SENT: Final = frozenset({b"content-type", b"content-length", b"set-cookie"})
+"""What nearly every response has: a rule that asks for one of these is judged in full where it matters."""
 
 if TYPE_CHECKING:
     from troth.asgi.lanes import Lane
@@ -45,6 +48,9 @@ def work_out(lane: Lane, kind: Kind) -> Outcome | None:
     settled = [head.closing(kind.status, frozenset(kind.fields.seen)), *([head.page()] if kind.page else [])]
     if any(one.live for one in settled) or not all(one.quiet for one in settled):
         return None
+    duties = [duty for one in settled for duty in one.duties]
+    if any(not duty.names.isdisjoint(SENT) for duty in duties):
+        return None
     expiring = _expiring(lane, kind)
     depends = kind.depends or kind.fields.depends or bool(expiring)
     added: HeaderList = []
@@ -52,7 +58,7 @@ def work_out(lane: Lane, kind: Kind) -> Outcome | None:
         policy, varies = head.content_policy(head.residual.head)
         depends = depends or varies
         added += [] if policy is None else [(b"content-security-policy", policy)]
-    added += [pair for one in settled for duty in one.duties for pair in duty.headers]
+    added += [pair for duty in duties for pair in duty.headers]
     if depends:
         added = caching.made_private(caching.varied(added))
     return Outcome([*expiring, *added], _line(lane, kind, settled))
@@ -86,5 +92,3 @@ def _line(lane: Lane, kind: Kind, settled: list[Settled]) -> bytes:
     for findings, category in kind.fields.found:
         judging.found(findings, category)
     return telling.shared_line(judging) if telling.line_due(judging) else b""
-
-

@@ -21,7 +21,7 @@ _LONGEST: Final = 128
 
 
 class Codes(dict[bytes, int]):
-    """Inbound cookie names, each with its ``=``, to what happens: 0 stays, otherwise it is told or judged in full.
+    """Inbound cookie names to what happens: 0 stays, any other code is told, goes, or is judged in full.
 
     Two cookies have the same code if nothing tells them apart: names that nobody declared are never told. A bounded
     number is remembered.
@@ -39,12 +39,11 @@ class Codes(dict[bytes, int]):
         self._codes: dict[object, int] = {}
         self._told: list[CookieEntry] = []
 
-    def __missing__(self, raw: bytes) -> int:
-        name = raw[:-1]
+    def __missing__(self, name: bytes) -> int:
         # A name with white space around it was cut at the wrong place: let it be split with care.
         code = self.FULL if not name or name != name.strip() else self._code(self._entries[name])
-        if len(self) < _MOST_NAMES and len(raw) <= _LONGEST:
-            self[raw] = code
+        if len(self) < _MOST_NAMES and len(name) <= _LONGEST:
+            self[name] = code
         return code
 
     def _code(self, entry: CookieEntry) -> int:

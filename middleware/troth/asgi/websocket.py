@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from troth._types import ASGIApp, Message, Receive, Scope, Send
 from troth.asgi import inbound, outbound, telling
 from troth.asgi.bodies import with_kept_headers
 from troth.asgi.denial import denial_page
+from troth.asgi.guard import Guard
 from troth.asgi.request import JSON, body_kind, inner_path
 from troth.errors import TrailError
 from troth.model.words import PROTECTED_TAGS, Phase
 from troth.runtime.line import encode, grouped, released
-
-if TYPE_CHECKING:
-    from troth.asgi.middleware import Guard
 
 _REFUSED: Final = 1008
 _FAILED: Final = 1011

@@ -15,7 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from troth._types import Receive, Scope, Send
-from troth.asgi.middleware import Guard, PolicyMiddleware
+from troth.asgi.guard import Guard
+from troth.asgi.middleware import PolicyMiddleware, Server
 from troth.audit.checkpoint import FILE_NAME as CHECKPOINTS
 from troth.audit.opening import KIND as OPENING
 from troth.cases.situation import moment
@@ -49,13 +50,13 @@ class Place:
                 observer=self.stage.observe,
             )  # fmt: skip
         self.runtime = self.guarded.runtime
-        self._unwatched = Guard(self.runtime)
+        self._unwatched = Server(self.stage.app, Guard(self.runtime))
         self._people: tuple[str, ...] = ()
         self._read = 0
 
     async def unwatched(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request as in production, where nobody watches: what is remembered of a head is used as it is."""
-        await self._unwatched.http(self.stage.app, scope, receive, send)
+        await self._unwatched.http(scope, receive, send)
 
     @property
     def site(self) -> Site:
