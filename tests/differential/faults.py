@@ -283,8 +283,8 @@ def _place_of_party(made: Engine) -> int:
 def cache_key_without_clock(patch: pytest.MonkeyPatch) -> None:
     sound = Residual.__init__
 
-    def made(self: Residual, of: Engine, frozen: Exchange, until: datetime) -> None:
+    def made(self: Residual, of: Engine, frozen: Exchange, since: datetime, until: datetime) -> None:
         del until
-        sound(self, of, frozen, _NEVER)
+        sound(self, of, frozen, since, _NEVER)
 
     patch.setattr(Residual, "__init__", made)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,7 +19,6 @@ from troth.model.words import UNDECLARED, Phase
 
 _USERS = (hints, inbound, outbound, records, shapes)
 """Modules that ask whether a finding takes something away, or masks it."""
-_FIRST, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 def masked_before_withheld(patch: pytest.MonkeyPatch) -> None:
@@ -124,6 +123,6 @@ def lane_without_clock(patch: pytest.MonkeyPatch) -> None:
 
     def made(self: Any, *given: Any) -> None:
         sound(self, *given)
-        self.since, self.until = _FIRST, _NEVER
+        self.since, self.until = -math.inf, math.inf
 
     patch.setattr(lanes.Lane, "__init__", made)

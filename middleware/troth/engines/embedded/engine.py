@@ -136,11 +136,11 @@ class Verdict:
 class Residual:
     """The plan after the head facts: verdicts per thing, made when first asked for and then remembered."""
 
-    def __init__(self, engine: Engine, frozen: Exchange, until: datetime) -> None:
+    def __init__(self, engine: Engine, frozen: Exchange, since: datetime, until: datetime) -> None:
         self._engine = engine
         self.head = frozen
         """The head facts; what is not settled by them is pending."""
-        self.until = until
+        self.since, self.until = since, until
         self.beside: object = None
         """What the runtime remembers together with it."""
         self._cookies: dict[tuple[str, Direction, str | None], Verdict] = {}
@@ -238,7 +238,7 @@ class Engine:
         self.order = {rule.id: index for index, rule in enumerate(policy.rules)}
         self._asks_https = {rule.planned.rule.id for rule in compiled if rule.planned.asks_https}
         self._residuals: dict[object, Residual] = {}
-        self._standings: dict[int, tuple[Choices, object, datetime]] = {}
+        self._standings: dict[int, tuple[Choices, object, datetime, datetime]] = {}
         self._lasts = {name: row.lasts for name, row in policy.consents.items()}
         self._strong = tuple(row.id for row in policy.data.values() if row.strong or row.probes)
         self._all = tuple(policy.data)
@@ -266,7 +266,7 @@ class Engine:
 
     def residual(self, x: Exchange) -> Residual:
         """Return the residual of a head: remembered by the head facts, until a date in them matters."""
-        standing, until = self.standing(x.device, x.now)
+        standing, since, until = self._standing(x.device, x.now)
         quiet = not (x.body_pending or x.ages or x.recorded or x.records_open) and x.subject is None
         before = x.actor_before if x.actor_before in (None, ABSENT) else PENDING
         actor = x.actor if x.actor in (None, ABSENT) else PENDING
@@ -276,7 +276,7 @@ class Engine:
             x.subject is None, x.records_open or bool(x.recorded),
         )  # fmt: skip
         found = self._residuals.get(key)
-        if found is not None and x.now < found.until:
+        if found is not None and found.since <= x.now < found.until:
             return found
         if len(self._residuals) >= _REMEMBERED:
             self._residuals.pop(next(iter(self._residuals)))
@@ -286,29 +286,35 @@ class Engine:
             subject=None if x.subject is None else PENDING, ages=(), body_pending=not quiet,
             recorded=(), records_open=x.records_open or bool(x.recorded),
         )  # fmt: skip
-        found = self._residuals[key] = Residual(self, frozen, until)
+        found = self._residuals[key] = Residual(self, frozen, since, until)
         return found
 
     def standing(self, choices: Choices, now: datetime) -> tuple[object, datetime]:
         """Return what the choices of a device amount to now, as a key, and until when that holds."""
+        standing, _, until = self._standing(choices, now)
+        return standing, until
+
+    def _standing(self, choices: Choices, now: datetime) -> tuple[object, datetime, datetime]:
+        """Return the same and since when: a clock may be put back."""
         remembered = self._standings.get(id(choices))
-        if remembered is not None and remembered[0] is choices and now < remembered[2]:
-            return remembered[1], remembered[2]
-        until = _next_day(now)
+        if remembered is not None and remembered[0] is choices and remembered[2] <= now < remembered[3]:
+            return remembered[1:]
+        since, until = _day(now)
         standing = []
         for name in choices:
             lasts = self._lasts.get(name)
             for choice in choices.of(name):
                 end = lasts.after(choice.at) if lasts and choice.state is ChoiceState.GRANTED else None
                 if end is not None and end <= now:
+                    since = max(since, end)
                     continue
                 until = until if end is None else min(until, end)
                 standing.append((name, choice.state, choice.version, choice.params, choice.form))
         key = frozenset(standing)
         if len(self._standings) >= _STANDINGS:
             self._standings.pop(next(iter(self._standings)))
-        self._standings[id(choices)] = (choices, key, until)
-        return key, until
+        self._standings[id(choices)] = (choices, key, since, until)
+        return key, since, until
 
     # reporting
 
@@ -384,10 +390,10 @@ def _denies(finding: Finding, x: Exchange) -> bool:
             return False
 
 
-def _next_day(now: datetime) -> datetime:
-    """Return the next midnight in UTC: statements and versions change by the day."""
+def _day(now: datetime) -> tuple[datetime, datetime]:
+    """Return the midnights in UTC around `now`: statements and versions change by the day."""
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return today + timedelta(days=1)
+    return today, today + timedelta(days=1)
 
 
 class Run:
