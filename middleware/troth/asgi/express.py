@@ -11,23 +11,37 @@ from collections.abc import Awaitable
 from typing import Final
 
 from troth._types import HeaderList, Message, Receive, Scope, Send
-from troth.asgi import lanes as kinds
 from troth.asgi.guard import Guard
 from troth.asgi.hints import EARLY_HINT
 from troth.asgi.http import HttpExchange
-from troth.asgi.lanes import HELD, HTML, SETS_COOKIES, Entry, Lane, Lanes
+from troth.asgi.lanes import (
+    COOKIE,
+    ENCODING,
+    HELD,
+    HTML,
+    LENGTH,
+    PLAIN,
+    SETS_COOKIES,
+    SIGNAL,
+    Entry,
+    Lane,
+    Lanes,
+    host_of,
+    is_own,
+)
 from troth.asgi.outcomes import Kind, work_out
 from troth.asgi.request import hostname, inner_path, is_loopback
 from troth.asgi.shapes import NO_FIELDS, Fields
-from troth.asgi.verdicts import Told
+from troth.asgi.verdicts import Codes, Told
 from troth.asgi.visitors import Visitor, Visitors
 from troth.errors import TrailError
 from troth.filters.headers import decoded, readable_value
-from troth.runtime.site import Site
 
 _KIND: Final = HELD
 _NO_SIGNALS: Final[frozenset[str]] = frozenset()
 _SECURE: Final = frozenset({"https", "wss"})
+
+Header = tuple[bytes, bytes]
 
 
 class Entrance:
@@ -38,65 +52,77 @@ class Entrance:
         self.open = guard.observer is None
         """Whoever watches wants every exchange judged in full."""
         self._guard = guard
+        self._meanings = self.lanes.request
         self._visitors = Visitors(guard.runtime)
-        self._clock = guard.runtime.clock
-        self._only = guard.runtime.first if len(guard.runtime.sites) == 1 else None
+        self._seconds = guard.runtime.seconds
+        self._only = self.lanes.sites[id(guard.runtime.first)] if len(guard.runtime.sites) == 1 else None
 
-    def enter(self, scope: Scope, receive: Receive, send: Send) -> Express | None:  # noqa: C901 - the way in: each test is a reason to leave
+    def enter(self, scope: Scope, receive: Receive, send: Send) -> Express | None:  # noqa: C901 - one pass over the headers
         """Return the exchange of a request on its lane; None where it has to be judged in full."""
         headers = scope["headers"]
-        if scope.get("query_string") or type(headers) is not list or not self.open:
+        if type(headers) is not list or scope.get("query_string") or not self.open:
             return None
-        meanings = self.lanes.request
-        cookie = host = encoding = b""
-        at = coding_at = -1
+        meanings = self._meanings
+        cookie = coding = None
         signals = _NO_SIGNALS
-        for index, (name, value) in enumerate(headers):
-            kind = meanings[name]
+        for pair in headers:
+            kind = meanings[pair[0]]
             if not kind:
                 continue
-            if kind == kinds.COOKIE and at < 0:
-                at, cookie = index, value
-            elif kind == kinds.HOST:
-                host = host or value
-            elif kind == kinds.ENCODING and coding_at < 0:
-                coding_at, encoding = index, value
-            elif kind == kinds.GPC or kind == kinds.DNT:
-                if value == b"1":
-                    signals = signals | {"gpc" if kind == kinds.GPC else "dnt"}
-            elif kind != kinds.LENGTH or value != b"0":
+            if kind == COOKIE and cookie is None:
+                cookie = pair
+            elif kind == ENCODING and coding is None:
+                coding = pair
+            elif kind == SIGNAL:
+                signals = signals | _signal(pair)
+            elif kind != LENGTH or pair[1] != b"0":
                 return None
-        site = self._only or self._guard.runtime.site_of(hostname(host))
-        entry = self._entry(scope, site)
+        entry = self._entry(scope)
         if entry is None:
             return None
-        now = self._clock()
-        visitor = self._visitors.of(cookie, site, now) if cookie else self._visitors.nobody(site, now)
-        scheme = scope.get("scheme", "http")
-        if scheme == "https" and not signals and scope["method"] == entry.method:
-            key: object = visitor.standing
-        else:
-            secure = scheme in _SECURE or is_loopback(hostname(host))
-            key = (visitor.standing, signals, scheme, secure, scope["method"])
-        lane = entry.lanes.get(key)
-        if lane is None or not lane.since <= now < lane.until:
-            lane = self.lanes.make(entry, key, scope, visitor, now)
-        if type(lane) is not Lane:
+        seconds = self._seconds()
+        value = b"" if cookie is None else cookie[1]
+        visitor = self._visitors.of(value, entry.nobody, seconds) if value else entry.nobody
+        lane = self._lane(scope, entry, visitor, signals, seconds)
+        if lane is None:
             return None
         express = Express(lane, visitor, scope, receive, send)
-        if (cookie or lane.reads) and not express.filter(cookie, at, encoding, coding_at):
-            return None
-        return express
+        if cookie is None and not lane.reads:
+            return express
+        return express if express.filter(cookie, coding) else None
 
-    def _entry(self, scope: Scope, site: Site) -> Entry | None:
+    def _entry(self, scope: Scope) -> Entry | None:
         """Return the entry of a request; None for a path of our own."""
-        entries = self.lanes.sites[id(site)]
+        entries = self._only
+        if entries is None:
+            runtime = self._guard.runtime
+            entries = self.lanes.sites[id(runtime.site_of(hostname(host_of(scope["headers"]))))]
         if not scope.get("root_path"):
             found = entries.exact.get((scope["method"], scope["path"]))
             if found is not None:
                 return found
         path = inner_path(scope)
-        return None if kinds.is_own(path) else entries.find(scope["method"], path)
+        return None if is_own(path) else entries.find(scope["method"], path)
+
+    def _lane(
+        self, scope: Scope, entry: Entry, visitor: Visitor, signals: frozenset[str], seconds: float
+    ) -> Lane | None:
+        """Return the lane of a request that may have one."""
+        scheme = scope.get("scheme", "http")
+        key: object = visitor.standing
+        if scheme != "https" or signals or scope["method"] != entry.method:
+            secure = scheme in _SECURE or is_loopback(hostname(host_of(scope["headers"])))
+            key = (key, signals, scheme, secure, scope["method"])
+        lane = entry.lanes.get(key)
+        if lane is None or not lane.since <= seconds < lane.until:
+            lane = self.lanes.make(entry, key, scope, visitor)
+        return lane if type(lane) is Lane else None
+
+
+def _signal(pair: tuple[bytes, bytes]) -> frozenset[str]:
+    if pair[1] != b"1":
+        return _NO_SIGNALS
+    return frozenset({"gpc" if pair[0] == b"sec-gpc" else "dnt"})
 
 
 class Express:
@@ -119,32 +145,32 @@ class Express:
 
     # request ---------------------------------------------------------------------------------------------------
 
-    def filter(self, cookie: bytes, at: int, encoding: bytes, coding_at: int) -> bool:
+    def filter(self, cookie: Header | None, coding: Header | None) -> bool:
         """Take withheld cookies and codings out of the request; False where it has to be judged in full."""
         lane = self._lane
         asked: bytes | None = None
         if lane.reads:
             if self._given.get("extensions"):
                 return False
-            asked = readable_value(encoding) if coding_at >= 0 else None
+            asked = None if coding is None else readable_value(coding[1])
         kept = None
-        if cookie:
-            sorted_out = lane.sort(cookie)
-            if sorted_out is None:
+        if cookie is not None and cookie[1]:
+            found = lane.sort(cookie[1])
+            if found is None:
                 return False
-            self._cookie = cookie
-            pieces, self._told = sorted_out
-            if self._told and self._told[-1] >= lane.codes.DROP:
+            self._cookie = cookie[1]
+            pieces, self._told = found
+            if self._told and self._told[-1] >= Codes.DROP:
                 kept = pieces
         if asked is None and kept is None:
             return True
         headers = list(self._given["headers"])
-        if asked is not None:
-            headers[coding_at] = (headers[coding_at][0], asked)
-        if kept:
-            headers[at] = (headers[at][0], b"; ".join(kept))
-        elif kept is not None:
-            del headers[at]
+        if coding is not None and asked is not None:
+            headers[headers.index(coding)] = (coding[0], asked)
+        if cookie is not None and kept:
+            headers[headers.index(cookie)] = (cookie[0], b"; ".join(kept))
+        elif cookie is not None and kept is not None:
+            headers.remove(cookie)
         self.scope = {**self._given, "headers": headers}
         return True
 
@@ -155,7 +181,11 @@ class Express:
         if self.passing:
             return self._send(message)
         if message["type"] == "http.response.start" and self._full is None and self._held is None:
-            seen = self._lane.look(message)
+            lane = self._lane
+            seen = lane.look(message)
+            if seen == PLAIN and not self._told and message["status"] in lane.silent:
+                self.passing = True
+                return self._send(message)
             if seen & _KIND == HELD:
                 self._held = [message]
                 return _nothing()
@@ -187,6 +217,8 @@ class Express:
                 )  # fmt: skip
                 outcome = work_out(lane, kind)
                 lane.remember(key, outcome)
+                if outcome is not None and kind.is_bare and not (outcome.line or outcome.added):
+                    lane.silent.add(kind.status)
             if outcome is None:
                 return None
         if outcome.line and not self._written(outcome.line):

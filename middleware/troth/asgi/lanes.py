@@ -6,7 +6,7 @@ A lane never decides anything by itself. What it does not know for certain it le
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, time
+from datetime import datetime
 from typing import Any, Final
 
 from troth._types import HeaderList, Message, Scope
@@ -17,7 +17,7 @@ from troth.asgi.request import Head as RequestHead
 from troth.asgi.request import first_facts
 from troth.asgi.shapes import Shapes
 from troth.asgi.verdicts import Codes, SetCookies
-from troth.asgi.visitors import Visitor
+from troth.asgi.visitors import Visitor, start_of_day
 from troth.model.binding import Route, Source
 from troth.model.words import NONE
 from troth.runtime.heads import Head
@@ -32,15 +32,14 @@ _UNANNOUNCED: Final = frozenset({"2", "3"})
 _NO_BODY: Final = frozenset({204, 205, 304})
 _LONGEST_LENGTH: Final = 19
 
-COOKIE, HOST, LENGTH, ENCODING, GPC, DNT, LEAVE = range(1, 8)
+COOKIE, LENGTH, ENCODING, SIGNAL, LEAVE = range(1, 6)
 """What a request header means to a lane; all others mean nothing, unless the policy calls them data."""
 _REQUEST: Final = {
     b"cookie": COOKIE,
-    b"host": HOST,
     b"content-length": LENGTH,
     b"accept-encoding": ENCODING,
-    b"sec-gpc": GPC,
-    b"dnt": DNT,
+    b"sec-gpc": SIGNAL,
+    b"dnt": SIGNAL,
     b"transfer-encoding": LEAVE,
     b"content-type": LEAVE,  # over HTTP/2 a body needs no header but this one
     b"if-match": LEAVE,
@@ -86,12 +85,16 @@ class Kinds(dict[bytes, int]):
         return kind
 
 
+Window = tuple[float, float]
+"""From when until when something holds, in seconds of Unix time."""
+
+
 class NoLane:
     """Remembers until when there is no lane for a head."""
 
     __slots__ = ("since", "until")
 
-    def __init__(self, since: datetime, until: datetime) -> None:
+    def __init__(self, since: float, until: float) -> None:
         self.since = since
         self.until = until
 
@@ -101,10 +104,10 @@ class Lane:
 
     __slots__ = (
         "_lanes", "codes", "guard", "head", "limits", "method", "outcomes", "reads", "response", "route", "scheme",
-        "set_cookies", "shapes", "since", "site", "until", "values",
+        "set_cookies", "shapes", "silent", "since", "site", "until", "values",
     )  # fmt: skip
 
-    def __init__(self, lanes: Lanes, entry: Entry, head: Head, scope: Scope, since: datetime, until: datetime) -> None:
+    def __init__(self, lanes: Lanes, entry: Entry, head: Head, scope: Scope, now: datetime, window: Window) -> None:
         self._lanes = lanes
         self.guard = lanes.guard
         self.response = lanes.response
@@ -114,16 +117,17 @@ class Lane:
         self.head = head
         self.method: str = scope["method"]
         self.scheme: str = scope.get("scheme", "http")
-        self.since = since
-        self.until = until
+        self.since, self.until = window
         self.codes = Codes(head.inbound)
         self.reads = head.reads_responses
         self.set_cookies = SetCookies(self)
-        self.shapes = Shapes(self, since.date()) if entry.holds or self.reads else None
+        self.shapes = Shapes(self, now.date()) if entry.holds or self.reads else None
         """Reads JSON bodies; None where they are not held."""
         self.limits = head.content_policy(head.residual.head)[0]
         """The policy for third parties that pages get."""
         self.outcomes: dict[object, Outcome | None] = {}
+        self.silent: set[int] = set()
+        """Statuses of plain responses of which nothing is told and to which nothing is added."""
 
     def remember(self, key: object, outcome: Outcome | None) -> None:
         """Remember what follows for a kind of response."""
@@ -167,16 +171,16 @@ class Lane:
         pieces = cookie.split(b"; ")
         if cookie.count(b";") >= len(pieces):
             return None
-        table = self.codes
+        table, drop = self.codes, Codes.DROP
         codes = [table[piece.partition(b"=")[0]] for piece in pieces]
         told = sorted(codes)
         most = told[-1]
         if most >= Codes.FULL:
             return None
-        if most >= Codes.DROP:
+        if most >= drop:
             # A nameless cookie is not what it looks like; as one that stays it is found not to be quiet.
             both = zip(pieces, codes, strict=True)
-            pieces = [piece for piece, code in both if code < Codes.DROP or b"=" not in piece]
+            pieces = [piece for piece, code in both if code < drop or piece.find(b"=") < 0]
         if not self.values.quiet_all(pieces) and not self._are_quiet(pieces):
             return None
         return pieces, tuple(told[told.count(0) :])
@@ -201,7 +205,7 @@ class Lane:
 class Entry:
     """The lanes of one route (or none) of a site, by what else a head says."""
 
-    __slots__ = ("fits", "holds", "lanes", "method", "route", "site")
+    __slots__ = ("fits", "holds", "lanes", "method", "nobody", "route", "site")
 
     def __init__(self, site: Site, route: Route | None) -> None:
         self.site = site
@@ -212,6 +216,8 @@ class Entry:
         self.holds = route is not None and (route.purpose not in (None, NONE) or bool(route.fields))
         """JSON answers are held to be tagged, whatever the rules say."""
         self.lanes: dict[object, Lane | NoLane] = {}
+        self.nobody = Visitor(site)
+        """Who brings no consent cookie."""
 
 
 class SiteEntries:
@@ -260,30 +266,31 @@ class Lanes:
             for site in self.sites.values():
                 site.clear()
 
-    def make(self, entry: Entry, key: object, scope: Scope, visitor: Visitor, now: datetime) -> Lane | None:
+    def make(self, entry: Entry, key: object, scope: Scope, visitor: Visitor) -> Lane | None:
         """Make and remember the lane of a request; None where its head leaves more to find than cookies."""
         self.count()
-        since = datetime.combine(now.date(), time(), now.tzinfo or UTC)
-        lane = self._lane(entry, scope, visitor, now, since) if _is_plain(entry, scope) else None
-        entry.lanes[key] = NoLane(since, visitor.until) if lane is None else lane
+        now = self.guard.runtime.clock()
+        standing, until = entry.site.engine.standing(visitor.choices, now)
+        if standing != visitor.standing:  # it has run out this very moment
+            return None
+        window = start_of_day(now), until.timestamp()
+        judged = self._judged(entry, scope, visitor, now) if _is_plain(entry, scope) else None
+        lane = None if judged is None else Lane(self, entry, judged, scope, now, window)
+        entry.lanes[key] = NoLane(*window) if lane is None else lane
         return lane
 
-    def _lane(self, entry: Entry, scope: Scope, visitor: Visitor, now: datetime, since: datetime) -> Lane | None:
-        """Judge a request of this head without cookies."""
+    def _judged(self, entry: Entry, scope: Scope, visitor: Visitor, now: datetime) -> Head | None:
+        """Judge a request of this head without cookies; None where more than cookies is left to find."""
         runtime = self.guard.runtime
         headers: HeaderList = scope["headers"]
-        x = first_facts(
-            runtime, entry.site, scope, RequestHead(headers, scope), now,
-            None if entry.route is None else (entry.route, {}),
-        )  # fmt: skip
+        found = None if entry.route is None else (entry.route, dict[str, str]())
+        x = first_facts(runtime, entry.site, scope, RequestHead(headers, scope), now, found)
         x.device = visitor.choices
         judging = Judging(runtime, entry.site, x, {}, observed=False)
         judging.enter()
         judging.judge_exchange(final=False)
         settled = len(judging.open) == len(judging.head.residual.exchange.live)
-        if judging.reasons or not settled or not judging.head.quiet:
-            return None
-        return Lane(self, entry, judging.head, scope, since, visitor.until)
+        return None if judging.reasons or not settled or not judging.head.quiet else judging.head
 
 
 class _Contents(dict[bytes, int]):
@@ -300,6 +307,11 @@ class _Contents(dict[bytes, int]):
 
 
 CONTENTS: Final = _Contents()
+
+
+def host_of(headers: HeaderList) -> bytes:
+    """Return the host that a request names."""
+    return next((value for name, value in headers if name == b"host" and value), b"")
 
 
 def is_own(path: str) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from troth._types import HeaderList
 from troth.asgi import telling
-from troth.asgi.shapes import Fields
+from troth.asgi.shapes import NO_FIELDS, Fields
 from troth.asgi.verdicts import Told
 from troth.filters import caching
 from troth.filters.set_cookie import within_budget
@@ -40,6 +40,11 @@ class Kind:
     depends: bool
     """Some cookie that went out might not have under another consent, or the other way round."""
     fields: Fields
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing but the status says anything of it."""
+        return not (self.page or self.cookies_in or self.cookies_out or self.depends) and self.fields is NO_FIELDS
 
 
 def work_out(lane: Lane, kind: Kind) -> Outcome | None:

@@ -20,22 +20,33 @@ _REMEMBERED: Final = 4096
 _MOST_STANDINGS: Final = 4096
 
 
+def start_of_day(now: datetime) -> float:
+    """Return when the day of an instant began, in seconds of Unix time."""
+    return datetime.combine(now.date(), time(), now.tzinfo or UTC).timestamp()
+
+
 class Visitor:
-    """What the choices of one device come to on one site, from `since` until `until`.
+    """What the choices of one device come to on one site, from `since` until `until` (seconds of Unix time).
 
     `told` is what its consent adds to a line, `withheld` the same for one of which no id is told.
     """
 
     __slots__ = ("choices", "generation", "since", "site", "standing", "told", "until", "withheld")
 
-    def __init__(self, site: Site, reading: ConsentReading | None, now: datetime, generation: int) -> None:
+    def __init__(self, site: Site) -> None:
         self.site = site
-        self.choices: Choices = NO_CHOICES if reading is None else reading.choices
-        self.generation = generation
-        self.since = datetime.combine(now.date(), time(), now.tzinfo or UTC)
-        self.standing, self.until = site.engine.standing(self.choices, now)
+        self.choices: Choices = NO_CHOICES
+        self.standing: object = frozenset()
+        self.generation = 0
+        self.since = self.until = 0.0
         self.told = self.withheld = b""
-        if reading is not None and reading.device is not None:
+
+    def read(self, reading: ConsentReading, now: datetime) -> None:
+        """Take over what a consent cookie says."""
+        self.choices = reading.choices
+        self.standing, until = self.site.engine.standing(self.choices, now)
+        self.since, self.until = start_of_day(now), until.timestamp()
+        if reading.device is not None:
             self.told = telling.consent_members(reading, refuses=False)
             self.withheld = telling.consent_members(reading, refuses=True)
 
@@ -43,54 +54,45 @@ class Visitor:
 class Visitors:
     """Knows the visitors of one guard by their consent cookies. Keeps up to 4,096 of them."""
 
-    __slots__ = ("_decoder", "_generation", "_known", "_nobody", "_standings")
+    __slots__ = ("_clock", "_decoder", "_generation", "_known", "_standings")
 
     def __init__(self, runtime: Runtime) -> None:
+        self._clock = runtime.clock
         self._decoder = runtime.decoder
         self._generation = runtime.generation
         self._known: Recent[bytes, Visitor] = Recent(_REMEMBERED)
-        self._nobody: dict[int, Visitor] = {}
         self._standings: dict[object, object] = {}
 
-    def nobody(self, site: Site, now: datetime) -> Visitor:
-        """Return who brings no consent cookie."""
-        found = self._nobody.get(id(site))
-        if found is None or not found.since <= now < found.until:
-            found = self._nobody[id(site)] = self._shared(Visitor(site, None, now, 0))
-        return found
-
-    def of(self, cookie: bytes, site: Site, now: datetime) -> Visitor:
-        """Return who brings a `Cookie` header of one line."""
+    def of(self, cookie: bytes, nobody: Visitor, seconds: float) -> Visitor:
+        """Return who brings a `Cookie` header; `nobody` is who brings no consent to the same site."""
         at = cookie.find(_CONSENT)
         if at < 0:
-            return self.nobody(site, now)
+            return nobody
         end = cookie.find(b";", at)
         raw = cookie[at + _START :] if end < 0 else cookie[at + _START : end]
         found = self._known.get(raw)
         if (
             found is None
             or found.generation != self._generation.read()
-            or not found.since <= now < found.until
-            or found.site is not site
+            or not found.since <= seconds < found.until
+            or found.site is not nobody.site
             or (at and cookie[at - 2 : at] != b"; ")
             or cookie.find(_CONSENT, at + 1) >= 0
         ):
-            return self._read(cookie, raw, site, now)
+            return self._read(cookie, raw, nobody.site)
         return found
 
-    def _read(self, cookie: bytes, raw: bytes, site: Site, now: datetime) -> Visitor:
+    def _read(self, cookie: bytes, raw: bytes, site: Site) -> Visitor:
         """Read the consent cookies with care; what is beyond doubt is remembered until the ledger changes."""
-        generation = self._generation.read()
+        visitor = Visitor(site)
+        visitor.generation = self._generation.read()
         values = Jar([(b"cookie", cookie)]).values(_NAME)
         reading = self._decoder.read(values)
-        visitor = self._shared(Visitor(site, reading, now, generation))
-        if reading.outcome is CookieOutcome.VALID and values == [raw] and not generation & 1:
-            self._known.put(raw, visitor)
-        return visitor
-
-    def _shared(self, visitor: Visitor) -> Visitor:
-        """Let visitors of one standing share one object, which is found by its identity."""
+        visitor.read(reading, self._clock())
         if len(self._standings) >= _MOST_STANDINGS:
             self._standings.clear()
+        # Those of one standing share one object, which is found by its identity.
         visitor.standing = self._standings.setdefault(visitor.standing, visitor.standing)
+        if reading.outcome is CookieOutcome.VALID and values == [raw] and not visitor.generation & 1:
+            self._known.put(raw, visitor)
         return visitor

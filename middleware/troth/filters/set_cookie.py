@@ -251,8 +251,13 @@ def _edited(header: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
     return header
 
 
+def is_name(name: bytes) -> bool:
+    """Say whether a cookie of this name can be set at all."""
+    return not re.search(rb"[\x00-\x1f\x7f;=]", name) and name == name.strip()
+
+
 def _check(name: bytes, domain: str | None, path: str) -> None:
-    if re.search(rb"[\x00-\x1f\x7f;=]", name) or name != name.strip():
+    if not is_name(name):
         raise ValueError("a cookie name cannot hold separators or control characters")
     if domain is not None and not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*", domain):
         raise ValueError("not a domain")

@@ -166,6 +166,7 @@ class Head:
         live = (bool(plain.live) or plain.withheld) and not drop
         others = [other.cookie(name, direction, row).withheld for other in self.others()]
         refused = drop and declared and direction is Direction.REQUEST and self._is_refused(name, row)
+        refused = refused and set_cookie.is_name(raw)
         return CookieEntry(
             name=name,
             row=row,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -64,6 +65,8 @@ class Runtime:
         self.sites: Mapping[str, Site] = sites
         self.first = next(iter(sites.values()))
         self.clock = clock or _utc_now
+        self.seconds: Callable[[], float] = time.time if clock is None else lambda: clock().timestamp()
+        """The same clock in seconds of Unix time."""
         self.home = Home.open(home)
         self._open_stores(clock)
         self.people = {id(site): People(site.policy, site.binding, self.ledger) for site in sites.values()}
