@@ -11,6 +11,7 @@ from collections.abc import Awaitable
 from typing import Final
 
 from troth._types import HeaderList, Message, Receive, Scope, Send
+from troth.asgi.ground import Codes
 from troth.asgi.guard import Guard
 from troth.asgi.hints import EARLY_HINT
 from troth.asgi.http import HttpExchange
@@ -32,7 +33,7 @@ from troth.asgi.lanes import (
 from troth.asgi.outcomes import Kind, work_out
 from troth.asgi.request import hostname, inner_path, is_loopback
 from troth.asgi.shapes import NO_FIELDS, Fields
-from troth.asgi.verdicts import Codes, Told
+from troth.asgi.verdicts import Told
 from troth.asgi.visitors import Visitor, Visitors
 from troth.errors import TrailError
 from troth.filters.headers import decoded, readable_value

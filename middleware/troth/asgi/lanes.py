@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from troth._types import HeaderList, Message, Scope
+from troth.asgi.ground import Codes, Ground
 from troth.asgi.guard import Guard
 from troth.asgi.judging import Judging
 from troth.asgi.outcomes import SENT, Outcome
 from troth.asgi.request import Head as RequestHead
 from troth.asgi.request import first_facts
 from troth.asgi.shapes import Shapes
-from troth.asgi.verdicts import Codes, SetCookies
+from troth.asgi.verdicts import SetCookies
 from troth.asgi.visitors import Visitor, start_of_day
 from troth.model.binding import Route, Source
 from troth.model.words import NONE
@@ -99,26 +100,18 @@ class NoLane:
         self.until = until
 
 
-class Lane:
+class Lane(Ground):
     """Everything that one head settles, ready to be carried out."""
 
     __slots__ = (
-        "_lanes", "codes", "guard", "head", "limits", "method", "outcomes", "reads", "response", "route", "scheme",
-        "set_cookies", "shapes", "silent", "since", "site", "until", "values",
+        "_lanes", "limits", "outcomes", "reads", "response", "set_cookies", "shapes", "silent", "since", "until",
     )  # fmt: skip
 
     def __init__(self, lanes: Lanes, entry: Entry, head: Head, scope: Scope, now: datetime, window: Window) -> None:
+        super().__init__(lanes.guard, entry.site, entry.route, head, scope["method"], scope.get("scheme", "http"))
         self._lanes = lanes
-        self.guard = lanes.guard
         self.response = lanes.response
-        self.site: Site = entry.site
-        self.route: Route | None = entry.route
-        self.values = entry.site.values
-        self.head = head
-        self.method: str = scope["method"]
-        self.scheme: str = scope.get("scheme", "http")
         self.since, self.until = window
-        self.codes = Codes(head.inbound)
         self.reads = head.reads_responses
         self.set_cookies = SetCookies(self)
         self.shapes = Shapes(self, now.date()) if entry.holds or self.reads else None
@@ -194,12 +187,6 @@ class Lane:
             and (not table[piece.partition(b"=")[0]].reads_value or self.values.quiet(piece))
             for piece in pieces
         )
-
-    def fresh(self) -> Judging:
-        """Return an exchange of this head about which nothing has been found yet."""
-        judging = Judging(self.guard.runtime, self.site, self.head.residual.head, {}, observed=False)
-        judging.head = self.head
-        return judging
 
 
 class Entry:

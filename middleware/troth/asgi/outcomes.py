@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from troth._types import HeaderList
 from troth.asgi import telling
+from troth.asgi.ground import Ground
 from troth.asgi.shapes import NO_FIELDS, Fields
 from troth.asgi.verdicts import Told
 from troth.filters import caching
@@ -16,9 +17,6 @@ from troth.runtime.heads import Settled
 
 SENT: Final = frozenset({b"content-type", b"content-length", b"set-cookie"})
 """What nearly every response has: a rule that asks for one of these is judged in full where it matters."""
-
-if TYPE_CHECKING:
-    from troth.asgi.lanes import Lane
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,16 +45,16 @@ class Kind:
         return not (self.page or self.cookies_in or self.cookies_out or self.depends) and self.fields is NO_FIELDS
 
 
-def work_out(lane: Lane, kind: Kind) -> Outcome | None:
+def work_out(ground: Ground, kind: Kind) -> Outcome | None:
     """Return what follows for a kind of exchange; None if that cannot be said beforehand."""
-    head = lane.head
+    head = ground.head
     settled = [head.closing(kind.status, frozenset(kind.fields.seen)), *([head.page()] if kind.page else [])]
     if any(one.live for one in settled) or not all(one.quiet for one in settled):
         return None
     duties = [duty for one in settled for duty in one.duties]
     if any(not duty.names.isdisjoint(SENT) for duty in duties):
         return None
-    expiring = _expiring(lane, kind)
+    expiring = _expiring(ground, kind)
     depends = kind.depends or kind.fields.depends or bool(expiring)
     added: HeaderList = []
     if kind.page:
@@ -66,25 +64,25 @@ def work_out(lane: Lane, kind: Kind) -> Outcome | None:
     added += [pair for duty in duties for pair in duty.headers]
     if depends:
         added = caching.made_private(caching.varied(added))
-    return Outcome([*expiring, *added], _line(lane, kind, settled))
+    return Outcome([*expiring, *added], _line(ground, kind, settled))
 
 
-def _expiring(lane: Lane, kind: Kind) -> HeaderList:
+def _expiring(ground: Ground, kind: Kind) -> HeaderList:
     """Return the headers that expire the refused cookies which came in."""
-    if not lane.head.refuses:
+    if not ground.head.refuses:
         return []
-    entries = {entry.name: entry for entry in map(lane.codes.entry, kind.cookies_in) if entry.drop}
-    secure = lane.scheme == "https"
+    entries = {entry.name: entry for entry in map(ground.codes.entry, kind.cookies_in) if entry.drop}
+    secure = ground.scheme == "https"
     values = [value for _, entry in sorted(entries.items()) for value in entry.expiries[secure]]
     return [(b"set-cookie", value) for value in within_budget(values)[0]]
 
 
-def _line(lane: Lane, kind: Kind, settled: list[Settled]) -> bytes:
+def _line(ground: Ground, kind: Kind, settled: list[Settled]) -> bytes:
     """Return the members of a line that all exchanges like this one share; empty if none is due."""
-    head = lane.head
-    judging = lane.fresh()
-    judging.x = head.residual.head.but(status=kind.status, method=lane.method)
-    judging.cookies_in = [lane.codes.entry(code) for code in kind.cookies_in]
+    head = ground.head
+    judging = ground.fresh()
+    judging.x = head.residual.head.but(status=kind.status, method=ground.method)
+    judging.cookies_in = [ground.codes.entry(code) for code in kind.cookies_in]
     for verdict in kind.cookies_out:
         entry = verdict.entry
         if verdict.findings is None:

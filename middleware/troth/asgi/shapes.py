@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from troth.asgi.bodies import by_place
+from troth.asgi.ground import Ground
 from troth.asgi.judging import masks, takes_away
 from troth.errors import UnreadableBody
 from troth.filters.places import Place
@@ -13,9 +14,6 @@ from troth.filters.splicing import Edit
 from troth.model.facts import Direction
 from troth.model.findings import Finding
 from troth.model.words import UNDECLARED, Action, Carrier
-
-if TYPE_CHECKING:
-    from troth.asgi.lanes import Lane
 
 _MOST_SHAPES: Final = 256
 _Found = tuple[tuple[Place, int], ...]
@@ -55,21 +53,21 @@ NO_FIELDS: Final = Fields()
 
 
 class Shapes:
-    """Reads the JSON bodies of one lane."""
+    """Reads the JSON bodies of one ground."""
 
-    __slots__ = ("_fields", "_lane", "_limit", "_shapes", "_tagger", "_today")
+    __slots__ = ("_fields", "_ground", "_limit", "_shapes", "_tagger", "_today")
 
-    def __init__(self, lane: Lane, today: date) -> None:
-        limits = (lane.route.limits if lane.route else None) or lane.site.binding.limits
-        self._lane = lane
+    def __init__(self, ground: Ground, today: date) -> None:
+        limits = (ground.route.limits if ground.route else None) or ground.site.binding.limits
+        self._ground = ground
         self._limit = limits.hold_response
-        self._tagger = lane.site.tagging(lane.route).json
+        self._tagger = ground.site.tagging(ground.route).json
         self._today = today
         self._shapes: dict[_Found, Fields | None] = {}
         self._fields: dict[object, Fields] = {}
 
     def read(self, body: bytes) -> tuple[bytes, Fields] | None:
-        """Return a body as it goes out (the same object if it stays) and its fields; None to leave the lane."""
+        """Return a body as it goes out (the same object if it stays) and its fields; None to leave the ground."""
         if len(body) > self._limit:
             return None
         try:
@@ -98,7 +96,7 @@ class Shapes:
 
     def _judged(self, found: _Found) -> Fields | None:
         fields = Fields()
-        head = self._lane.head
+        head = self._ground.head
         for place, n in found:
             for category in place.categories or (UNDECLARED,):
                 verdict = head.residual.field(category, Carrier.JSON, Direction.RESPONSE)

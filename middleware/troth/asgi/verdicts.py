@@ -1,68 +1,19 @@
-"""What a lane knows of cookies: of those that come in by name, of those that go out by name and attributes."""
+"""What a lane knows of the cookies that go out, by their names and attributes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from troth._types import HeaderList
 from troth.asgi import outbound
+from troth.asgi.ground import Ground
 from troth.filters.cookies import Jar
 from troth.model.findings import Finding
 from troth.runtime.heads import CookieEntry
 
-if TYPE_CHECKING:
-    from troth.asgi.lanes import Lane
-
-_MOST_NAMES: Final = 512
-_MOST_TOLD: Final = 256
 _MOST_VERDICTS: Final = 256
 _LONGEST: Final = 128
-
-
-class Codes(dict[bytes, int]):
-    """Inbound cookie names to what happens: 0 stays, any other code is told, goes, or is judged in full.
-
-    Two cookies have the same code if nothing tells them apart: names that nobody declared are never told. A bounded
-    number is remembered.
-    """
-
-    DROP: Final = 1 << 20
-    """This code and all above go."""
-    FULL: Final = 1 << 30
-
-    __slots__ = ("_codes", "_entries", "_told")
-
-    def __init__(self, entries: dict[bytes, CookieEntry]) -> None:
-        super().__init__()
-        self._entries = entries
-        self._codes: dict[object, int] = {}
-        self._told: list[CookieEntry] = []
-
-    def __missing__(self, name: bytes) -> int:
-        # A name with white space around it was cut at the wrong place: let it be split with care.
-        code = self.FULL if not name or name != name.strip() else self._code(self._entries[name])
-        if len(self) < _MOST_NAMES and len(name) <= _LONGEST:
-            self[name] = code
-        return code
-
-    def _code(self, entry: CookieEntry) -> int:
-        if entry.denies or entry.live:
-            return self.FULL
-        if not entry.drop and entry.silent:
-            return 0
-        key = (entry.name if entry.declared else None, entry.findings, entry.drop)
-        found = self._codes.get(key)
-        if found is None:
-            if len(self._told) >= _MOST_TOLD:
-                return self.FULL
-            self._told.append(entry)
-            found = self._codes[key] = len(self._told) + (self.DROP if entry.drop else 0)
-        return found
-
-    def entry(self, code: int) -> CookieEntry:
-        """Return the entry, or one like it, of a cookie that is told."""
-        return self._told[(code & (self.DROP - 1)) - 1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,17 +46,17 @@ Filtered = tuple[HeaderList, Told, bool]
 class SetCookies:
     """Filters the `Set-Cookie` headers of one lane."""
 
-    __slots__ = ("_by_attributes", "_by_name", "_lane")
+    __slots__ = ("_by_attributes", "_by_name", "_ground")
 
-    def __init__(self, lane: Lane) -> None:
-        self._lane = lane
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
         self._by_name: dict[bytes, SetCookieVerdict | None] = {}
         """None: attributes count."""
         self._by_attributes: dict[tuple[bytes, bytes, bool], SetCookieVerdict] = {}
 
     def filter(self, headers: HeaderList, cookie: bytes) -> Filtered | None:
         """Judge the headers in order; None if one has to be judged in full. `cookie` is the request's header."""
-        by_name, values = self._by_name, self._lane.values
+        by_name, values = self._by_name, self._ground.values
         kept: HeaderList = []
         told: list[SetCookieVerdict] = []
         depends = changed = False
@@ -134,7 +85,7 @@ class SetCookies:
         bare = name[:-1]
         if not bare or bare != bare.strip():
             return None
-        entry = self._lane.head.outbound[bare]
+        entry = self._ground.head.outbound[bare]
         verdict = None
         if not entry.denies and not entry.live:
             verdict = SetCookieVerdict(entry, entry.drop, entry.reads_value, entry.depends, None)
@@ -154,14 +105,14 @@ class SetCookies:
         full = len(self._by_attributes) >= _MOST_VERDICTS
         if not bare or bare != bare.strip() or full or b"expires" in attributes.lower():
             return None
-        if not self._lane.values.quiet(head):
+        if not self._ground.values.quiet(head):
             return None
-        lane = self._lane
-        entry = lane.head.outbound[bare]
-        judging = lane.fresh()
+        ground = self._ground
+        entry = ground.head.outbound[bare]
+        judging = ground.fresh()
         jar = Jar([(b"cookie", name)] if came_in else [])
         value = head + attributes
-        kept = outbound.set_cookie_header(judging, value, jar, {"scheme": lane.scheme})
+        kept = outbound.set_cookie_header(judging, value, jar, {"scheme": ground.scheme})
         findings = tuple(finding for finding, _, _ in judging.reasons)
         if judging.denial is not None or entry.denies or (kept is not None and not kept.startswith(head)):
             return None
