@@ -48,7 +48,7 @@ def may_repeat_keys(body: bytes, members: int) -> bool:
     """
     if body.count(b":") == members:
         return False
-    return b"".join(body.split()).count(b'":') != members
+    return body.translate(None, WHITE).count(b'":') != members
 
 
 def decode_all(body: bytes) -> Any:

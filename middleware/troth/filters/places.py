@@ -64,13 +64,15 @@ class Place:
 
     `path` names it, with names as they stand in the body: only for filters. `shown` is for lines: ``$.order[*].email``,
     where names read as they were declared (``X-Geo-ada`` as ``x-geo-*``) and undeclared ones ``?``. `whole` says that a
-    selector ends here, so that an object or list at this place is the value; otherwise only a scalar is.
+    selector ends here, so that an object or list at this place is the value; otherwise only a scalar is. `dated` says
+    that one of the categories states an age.
     """
 
-    __slots__ = ("categories", "path", "shown", "whole")
+    __slots__ = ("categories", "dated", "path", "shown", "whole")
 
-    def __init__(self, path: Path, shown: str, categories: Categories, *, whole: bool) -> None:
+    def __init__(self, path: Path, shown: str, categories: Categories, *, whole: bool, dated: bool = False) -> None:
         self.path = path
+        self.dated = dated
         self.shown = shown
         self.categories = categories
         self.whole = whole
@@ -82,7 +84,7 @@ class Place:
 class Shape:
     """What a tree of places is learned from: declared names, selectors of the binding, a limit of depth, a budget."""
 
-    __slots__ = ("depth", "learned", "names", "selectors", "undeclared")
+    __slots__ = ("depth", "learned", "names", "selectors", "undeclared", "with_age")
 
     def __init__(
         self,
@@ -91,7 +93,9 @@ class Shape:
         *,
         depth: int,
         undeclared: bool,
+        with_age: frozenset[str] = frozenset(),
     ) -> None:
+        self.with_age = with_age
         self.names = Names(names)
         self.selectors = tuple((parse_selector(text), tuple(sorted(set(ids)))) for text, ids in selectors.items())
         self.depth = depth
@@ -164,10 +168,12 @@ class Node(dict[str, Place | None]):
 
     def probed(self, key: str | None, place: Place | None, found: Iterable[str]) -> Place:
         """Return the place of a value in which a probe found categories beside those its name has."""
+        if place is not None and all(category in place.categories for category in found):
+            return place
         ids: Categories = tuple(sorted({*(place.categories if place else NONE), *found}))
         known = self._probed.get((key, ids))
         if known is None:
-            known = Place((*self.path, key), self._shown(key), ids, whole=place is not None and place.whole)
+            known = self._made(key, ids, whole=place is not None and place.whole)
             if self.shape.room(key or ""):
                 self._probed[key, ids] = known
         return known
@@ -177,7 +183,11 @@ class Node(dict[str, Place | None]):
         ids = tuple(sorted({one for each in bound for one in each})) if bound else by_name
         if not ids and not (self.shape.undeclared and key is not None and not bound):
             return None
-        return Place((*self.path, key), self._shown(key), ids, whole=bool(bound))
+        return self._made(key, ids, whole=bool(bound))
+
+    def _made(self, key: str | None, ids: Categories, *, whole: bool) -> Place:
+        dated = not self.shape.with_age.isdisjoint(ids)
+        return Place((*self.path, key), self._shown(key), ids, whole=whole, dated=dated)
 
     def _shown(self, key: str | None) -> str:
         if key is None:

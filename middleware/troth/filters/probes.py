@@ -7,8 +7,10 @@ not find). Nothing here can be made slow by a value: every quantifier is bounded
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
@@ -24,8 +26,16 @@ _BYTE: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _IPV4: Final = re.compile(rf"(?<![\w.:])(?!\d{{1,3}}\.0\.0\.0){_BYTE}(?:\.{_BYTE}){{3}}(?!\w|\.\w)", re.ASCII)
 """(A version such as 126.0.0.0, as browsers give it, is a network at most.)"""
 _IPV6: Final = re.compile(r"(?<![\w.:])(?=[^.\s]{0,6}:)[0-9A-Fa-f:.]{3,45}(?![\w:])")
-_TELLING: Final = re.compile(r"@|:[0-9A-Fa-f]{0,4}:|[0-9]\.[0-9]{1,3}\.[0-9]|\d(?:[ ().\-/]{0,2}\d){6}|%[0-9]")
-"""What no e-mail address, IP address, card or telephone number can do without: cheap to look for, dear to find."""
+_DIGITS: Final = ("0-9\x80-\U0010ffff", r"[0-9 ().\-/" + "\x80-\U0010ffff]{6}")
+_SIGNS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "email": (("@", "(?<=@)"),),
+    "ip": ((":", "[0-9A-Fa-f]{0,4}:"), ("0-9", r"\.[0-9]{1,3}\.[0-9]")),
+    "luhn": (_DIGITS,),
+    "phone": (_DIGITS,),
+}
+"""What an address, a card or a telephone number cannot do without, cheap to look for where the thing is dear to find:
+the characters with which it begins, and how it goes on. Other scripts have digits too."""
+_CODED: Final = ("%", "(?<=%)")
 _MOMENT: Final = re.compile(
     r"[12]\d{3}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII
 )
@@ -64,21 +74,37 @@ NOBODY: Final = Known({})
 """No value is known."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """Which scalars to look at closely: texts of so many characters in which `search` finds something, large numbers.
+
+    A text that `is_moment`, a date or time stamp, needs no look.
+    """
+
+    search: Callable[[str], object]
+    shortest: int
+    least: float
+    is_moment: Callable[[str], object]
+
+
 class Probes:
     """Compiled probes. `rows` are triples: category, probe name, and for ``pattern`` its regular expression.
 
     Raises ValueError for an unknown probe and for a pattern that `compile_pattern` refuses. ``age`` is skipped.
     """
 
-    __slots__ = ("_by_number", "_finders", "_known", "_patterns")
+    __slots__ = ("_by_number", "_finders", "_known", "_patterns", "_telling")
 
     def __init__(self, rows: Iterable[tuple[str, str, str | None]]) -> None:
         self._finders: list[tuple[Callable[[str], bool], str]] = []
         self._patterns: list[tuple[Callable[[str], bool], str]] = []
         self._by_number: list[str] = []
         self._known: set[str] = set()
+        signs: set[tuple[str, str]] = set()
         for category, probe, pattern in rows:
             self._add(category, probe, pattern)
+            signs.update((*_SIGNS[probe], _CODED) if probe in _SIGNS else ())
+        self._telling = _search(signs)
 
     def _add(self, category: str, probe: str, pattern: str | None) -> None:
         match probe:
@@ -103,9 +129,13 @@ class Probes:
         """Whether rows brought patterns of their own, which can match anything."""
         return bool(self._patterns)
 
-    def screen(self, known: Known) -> Callable[[str | int], object]:
-        """Return a fast test of one scalar that is false only where `find` would find nothing."""
-        return _anything if self._patterns or (self._known and known) else _is_telling
+    def screen(self, known: Known) -> Screen:
+        """Return what tells quickly of a scalar that `find` would find nothing in it."""
+        seeks = bool(self._known and known)
+        least = -math.inf if seeks else _TELLING_NUMBER if self._by_number else math.inf
+        if self._patterns or seeks:
+            return Screen(search=_anything, shortest=0, least=least, is_moment=_nothing)
+        return Screen(search=self._telling, shortest=_SHORTEST_TELLING, least=least, is_moment=_MOMENT.fullmatch)
 
     def find(self, value: object, known: Known = NOBODY) -> Categories:
         """Return the categories that one decoded scalar shows, plain and, for text, percent-decoded. Never raises."""
@@ -129,7 +159,7 @@ class Probes:
 
     def _of_text(self, text: str, known: Known) -> list[str]:
         found: list[str] = []
-        if self._finders and _is_telling(text):
+        if len(text) >= _SHORTEST_TELLING and self._telling(text) and not _MOMENT.fullmatch(text):
             found = [category for finder, category in self._finders if finder(text)]
         if self._patterns:
             found += [category for search, category in self._patterns if search(text)]
@@ -144,19 +174,20 @@ class Probes:
         return tuple(found)
 
 
-def _anything(value: str | int) -> object:
-    del value  # patterns and known values can look like anything
+def _anything(text: str) -> object:
+    del text  # patterns and known values can look like anything
     return True
 
 
-def _is_telling(value: str | int) -> object:
-    """Say whether text or number can hold an address, a card or a telephone number at all."""
-    if type(value) is int:
-        return value >= _TELLING_NUMBER
-    text = str(value)
-    if len(text) < _SHORTEST_TELLING or text.isalpha():
-        return False
-    return _TELLING.search(text) and not _MOMENT.fullmatch(text)
+def _nothing(text: str) -> object:
+    del text
+    return None
+
+
+def _search(signs: Iterable[tuple[str, str]]) -> Callable[[str], object]:
+    """Compile what looks for any of these signs; that all begin with one set of characters makes it fast."""
+    starts, rests = zip(*sorted(signs), strict=True) if signs else ((), ())
+    return re.compile(f"[{''.join(starts)}](?:{'|'.join(rests)})").search if signs else _nothing
 
 
 NO_PROBES: Final = Probes(())

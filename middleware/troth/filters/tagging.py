@@ -10,7 +10,7 @@ from troth.errors import UnreadableBody
 from troth.filters.ages import Age, age
 from troth.filters.json_text import Members, decode, decode_all, is_empty, may_repeat_keys
 from troth.filters.places import ITEM, Node, Path, Place, Shape
-from troth.filters.probes import NO_PROBES, NOBODY, Known, Probes
+from troth.filters.probes import NO_PROBES, NOBODY, Known, Probes, Screen
 from troth.filters.splicing import ConcretePath, Edit, splice
 
 _CONTAINERS: Final = frozenset({dict, list, Members})
@@ -59,7 +59,7 @@ class Tagger:
     read. `undeclared` reports scalar members without a category too. `depth` bounds nesting.
     """
 
-    __slots__ = ("_by_name", "_probes", "_root", "_shape", "_with_age")
+    __slots__ = ("_by_name", "_probes", "_root", "_screen", "_shape")
 
     def __init__(
         self,
@@ -71,10 +71,11 @@ class Tagger:
         undeclared: bool = False,
         depth: int = 64,
     ) -> None:
-        self._shape = Shape(names, selectors or {}, depth=depth, undeclared=undeclared)
+        dated = frozenset(with_age)
+        self._shape = Shape(names, selectors or {}, depth=depth, undeclared=undeclared, with_age=dated)
         self._probes = probes
-        self._with_age = frozenset(with_age)
-        self._by_name = not probes and not self._with_age
+        self._screen = probes.screen(NOBODY)
+        self._by_name = not probes and not dated
         self._root = Node(self._shape)
 
     def tag(self, body: bytes, *, today: date, known: Known = NOBODY) -> Tags:
@@ -94,9 +95,9 @@ class Tagger:
         if self._by_name:
             _walk_names(tags, value, self._fresh_root())
         else:
-            self._inspect(tags, value, today, known)
+            self._inspect(tags, value, self._fresh_root(), today, known)
         if may_repeat_keys(body, tags.members):
-            self._inspect(tags := Tags(), decode_all(body), today, known)
+            self._inspect(tags := Tags(), decode_all(body), self._fresh_root(), today, known)
         return tags
 
     def edit(self, body: bytes, verdict: Verdict, *, known: Known = NOBODY) -> bytes:
@@ -115,7 +116,7 @@ class Tagger:
         for step in path:
             node = node.into(step)
         if type(value) in _CONTAINERS:
-            _Inspection(tags, self._probes, self._with_age, today, known).walk(value, node)
+            self._inspect(tags, value, node, today, known)
         return tags
 
     def edit_at(self, body: bytes, verdict: VerdictAt, *, known: Known = NOBODY) -> bytes:
@@ -130,8 +131,9 @@ class Tagger:
             self._root = Node(self._shape)
         return self._root
 
-    def _inspect(self, tags: Tags, value: Any, today: date, known: Known) -> None:
-        _Inspection(tags, self._probes, self._with_age, today, known).walk(value, self._fresh_root())
+    def _inspect(self, tags: Tags, value: Any, node: Node, today: date, known: Known) -> None:
+        screen = self._screen if known is NOBODY else self._probes.screen(known)
+        _Inspection(tags, self._probes, screen, today, known).walk(value, node)
 
 
 def _walk_names(tags: Tags, value: Any, node: Node) -> None:
@@ -175,43 +177,46 @@ def _walk_items(counts: dict[Place, int], values: list[Any], node: Node, stack: 
 class _Inspection:
     """One pass over a decoded body that looks at values too: probes on every scalar, ages where they are stated."""
 
-    __slots__ = ("_ages", "_counts", "_known", "_probes", "_screen", "_tags", "_today", "_with_age")
+    __slots__ = ("_ages", "_counts", "_known", "_probes", "_screen", "_tags", "_today")
 
-    def __init__(self, tags: Tags, probes: Probes, with_age: frozenset[str], today: date, known: Known) -> None:
+    def __init__(self, tags: Tags, probes: Probes, screen: Screen, today: date, known: Known) -> None:
         self._tags = tags
         self._counts = tags.places
         self._ages = tags.ages
         self._probes = probes
-        self._screen = probes.screen(known)
-        self._with_age = with_age
+        self._screen = screen
         self._today = today
         self._known = known
 
-    def walk(self, value: Any, node: Node) -> None:
-        """Tag a decoded body from its outermost object or list on."""
+    def walk(self, value: Any, node: Node) -> None:  # noqa: C901 - calls per member would cost more than the work
+        """Tag a decoded body from its outermost object or list on. Flat: this is what most tagged exchanges cost."""
+        screen, counts, members = self._screen, self._counts, 0
+        search, shortest, least, is_moment = screen.search, screen.shortest, screen.least, screen.is_moment
         stack: list[tuple[Any, Node]] = [(value, node)]
         while stack:
             value, node = stack.pop()
             if type(value) is list:
                 self._items(value, node, stack)
-            else:
-                self._members(value, node, stack)
-
-    def _members(self, members: Any, node: Node, stack: list[tuple[Any, Node]]) -> None:
-        self._tags.members += len(members)
-        screen = self._screen
-        for key, value in members.items():
-            place = node[key]
-            kind = type(value)
-            if kind is str or kind is int:
-                if screen(value):
-                    place = self._look(value, key, place, node)
-            elif kind in _CONTAINERS:
-                stack.append((value, node.nodes.get(key) or node.into(key)))
-                if place is None or not place.whole:
-                    continue
-            if place is not None:
-                self._count(place, key, value)
+                continue
+            members += len(value)
+            for key, member in value.items():
+                place = node[key]
+                kind = type(member)
+                if kind is str:
+                    if len(member) >= shortest and search(member) and not is_moment(member):
+                        place = self._look(member, key, place, node)
+                elif kind is int:
+                    if member >= least:
+                        place = self._look(member, key, place, node)
+                elif kind in _CONTAINERS:
+                    stack.append((member, node.nodes.get(key) or node.into(key)))
+                    if place is None or not place.whole:
+                        continue
+                if place is not None:
+                    counts[place] = counts.get(place, 0) + 1
+                    if place.dated:
+                        self._state_age(place, key, member)
+        self._tags.members += members
 
     def _items(self, values: list[Any], node: Node, stack: list[tuple[Any, Node]]) -> None:
         for value in values:
@@ -223,16 +228,13 @@ class _Inspection:
             else:
                 place = self._look(value, ITEM, place, node)
             if place is not None:
-                self._count(place, ITEM, value)
+                self._counts[place] = self._counts.get(place, 0) + 1
+                if place.dated:
+                    self._state_age(place, ITEM, value)
 
     def _look(self, value: Any, key: str | None, place: Place | None, node: Node) -> Place | None:
         found = self._probes.find(value, self._known)
         return node.probed(key, place, found) if found else place
-
-    def _count(self, place: Place, key: str | None, value: object) -> None:
-        self._counts[place] = self._counts.get(place, 0) + 1
-        if self._with_age and not self._with_age.isdisjoint(place.categories):
-            self._state_age(place, key, value)
 
     def _state_age(self, place: Place, key: str | None, value: object) -> None:
         stated = age(key or _last_name(place), value, self._today)
