@@ -291,8 +291,7 @@ class Express:
 
     async def close(self, *, failed: bool) -> None:
         """End an exchange that the lane has not answered: the full one tells what there is to tell."""
-        if not failed:
-            await self._leave()
+        await self._leave()
         await self.full().after_app(failed=failed)
 
 
