@@ -36,7 +36,7 @@ policy:
     analytics: {basis: consent, data: [email], consent: analytics}
     ads: {basis: consent, consent: ads}
     looks: {basis: contract}
-  consents: {analytics: {holder: device, lasts: P2D}, ads: {holder: device}}
+  consents: {analytics: {holder: device, lasts: %s}, ads: {holder: device}}
   parties:
     p1: {role: partner, country: SE, purpose: ads, hosts: [{host: ads.example}]}
   cookies:
@@ -81,7 +81,7 @@ binding:
     'GET /shown': {audience: public, data: [name]}
     '* /any/*': {tag: contact, audience: public}
 """
-HOSTS = {"shop.example": SHOP, "blog.example": BLOG}
+HOSTS = {"shop.example": (SHOP, "P2D"), "blog.example": (BLOG, "P9D")}
 
 
 class App:
@@ -112,7 +112,9 @@ class Pair:
     def __init__(self, home: Path) -> None:
         self.now = NOW
         self.home = home
-        inline = {host: load_inline(WORDS % (host, host) + rules + ROUTES) for host, rules in HOSTS.items()}
+        inline = {
+            host: load_inline(WORDS % (host, host, lasts) + rules + ROUTES) for host, (rules, lasts) in HOSTS.items()
+        }
         for one in inline.values():
             assert not [str(found) for found in one.diagnostics if found.is_error]
         policies = {host: one.policy for host, one in inline.items() if one.policy is not None}
@@ -351,7 +353,8 @@ IN_TURN: dict[str, list[dict[str, Any]]] = {
     "schemes on one machine": [
         plain(GA, who="refuse", host=b"localhost", scope=scope) for scope in ({}, HTTP, {}, HTTP)
     ],
-    "signals": [plain(GA, who="accept", headers=[]) | {"headers": asked} for asked in ([], [(b"sec-gpc", b"1")], [])],
+    "signals": [plain(GA, who="accept") | {"headers": asked}
+                for asked in ([], [(b"sec-gpc", b"1")], [(b"dnt", b"1")], [])],
     "two sites": [plain(GA, who="accept", host=host) for host in (b"shop.example", b"blog.example", b"shop.example")],
     "days": [plain(GA, who="accept", hours=hours) for hours in (0, 60, 0, -20, 30)],
     "another consent beside": [plain(GA, who=who) for who in ("accept", "twice", "accept")],
@@ -374,6 +377,19 @@ IN_TURN: dict[str, list[dict[str, Any]]] = {
 def test_what_was_remembered_of_one_exchange_is_not_taken_for_another(pair: Pair, what: str) -> None:
     for drawn in IN_TURN[what] * 2:
         compare(pair, drawn)
+
+
+def test_a_consent_that_ran_out_takes_no_lane_of_one_that_stands(pair: Pair) -> None:
+    pair.now = NOW
+    pair.consents["early"] = run(pair.choose("accept", b"{}"))
+    pair.lines()
+    compare(pair, plain(GA, who="early"))
+    pair.now = NOW + timedelta(hours=50)
+    pair.consents["late"] = run(pair.choose("accept", b"{}"))
+    pair.lines()
+    for who, host in (("late", b"shop.example"), ("early", b"blog.example"), ("early", b"shop.example")):
+        compare(pair, plain(GA, who=who, host=host, hours=60))
+    assert b"_ga" not in pair.apps[0].seen["headers"][-1][1]
 
 
 def test_a_page_that_brings_the_same_policy_gets_no_second_one(pair: Pair) -> None:
