@@ -404,7 +404,8 @@ def test_a_page_that_brings_the_same_policy_gets_no_second_one(pair: Pair) -> No
     assert [name for name, _ in again[0]["headers"]].count(b"content-security-policy") == 1
 
 
-def test_plain_exchanges_do_take_the_lane(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_exchanges_do_take_the_lane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = Pair(tmp_path / "home")  # of its own: what is remembered is bounded, and drawn exchanges may have filled it
     made: list[object] = []
     real = HttpExchange.__init__
 
@@ -413,7 +414,6 @@ def test_plain_exchanges_do_take_the_lane(pair: Pair, monkeypatch: pytest.Monkey
         real(exchange, *given)
 
     monkeypatch.setattr(HttpExchange, "__init__", counted)
-    pair.now = NOW
     body = b'{"email":"a@b.example","phone":"+46 70 123 45 67","gender":"f"}'
     for path, kind in (
         ("/", b"text/plain"),
@@ -428,6 +428,7 @@ def test_plain_exchanges_do_take_the_lane(pair: Pair, monkeypatch: pytest.Monkey
             pair.apps[0].answer = {"steps": steps}
             cookie = b"; ".join([b"_ga=1", b"session=x", *filter(None, [pair.consents[who]])])
             run(send_one(pair.ways[0], scope_of("GET", path, [(b"host", b"shop.example"), (b"cookie", cookie)])))
+    pair.close()
     assert not made
 
 
