@@ -32,7 +32,7 @@ class Guarded:
         self.home = home
         office = PolicyMiddleware(make(), policy=POLICY, binding=BINDING, home=home)
         self.consents = [loop.run_until_complete(_choice(office, *CHOICES[n % len(CHOICES)])) for n in range(VISITORS)]
-        self.app: ASGIApp = PolicyMiddleware(make(), policy=POLICY, binding=BINDING, home=home)
+        self.app = PolicyMiddleware(make(), policy=POLICY, binding=BINDING, home=home)
         self._before = self._written()
 
     def lines(self) -> int:
