@@ -95,4 +95,5 @@ class Visitors:
         visitor.standing = self._standings.setdefault(visitor.standing, visitor.standing)
         if reading.outcome is CookieOutcome.VALID and values == [raw] and not visitor.generation & 1:
             self._known.put(raw, visitor)
+            site.values.pass_over(_CONSENT + raw)  # no rule is about our own cookie
         return visitor

@@ -56,6 +56,11 @@ class Quiet:
             self._remember(digest, row)
         return True
 
+    def pass_over(self, piece: bytes) -> None:
+        """Remember a piece as one that nobody has to look into."""
+        digest = hash(piece)
+        self._remember(digest, digest & _MASK & -_ROW)
+
     def _is_plain(self, piece: bytes, digest: int) -> bool:
         row = digest & _MASK & -_ROW
         if digest in self._slots[row : row + _ROW]:

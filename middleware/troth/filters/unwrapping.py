@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from collections.abc import Iterator
@@ -13,27 +12,37 @@ from troth.errors import UnreadableBody
 from troth.filters.json_text import Members, decode_all
 
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_\-]{8,}={0,2}")
+_STANDARD: Final = str.maketrans("-_", "+/")
 _LAYERS: Final = 3
 _LONGEST: Final = 64 * 1024
+_JSON: Final = ("{", "[", '"')
 
 
-def unwrapped(value: str, layers: int = _LAYERS) -> Iterator[str | int]:
-    """Yield `value` and everything it wraps: percent-decoded, base64 (whole and between dots), members of JSON text."""
+def unwrapped(value: str, layers: int = _LAYERS) -> list[str | int]:
+    """Return `value` and all that it wraps: percent-decoded, base64 (whole and between dots), members of JSON text."""
+    found: list[str | int] = []
+    _unwrap(value, layers, found)
+    return found
+
+
+def _unwrap(value: str, layers: int, found: list[str | int]) -> None:
     if len(value) > _LONGEST:
         value = value[:_LONGEST]
-    yield value
+    found.append(value)
     if not layers:
         return
     inner = unquote(value) if "%" in value else value
-    if inner != value:
-        yield from unwrapped(inner, layers - 1)
-        return
-    if inner[:1] in ("{", "[", '"'):
+    if inner is not value and inner != value:
+        _unwrap(inner, layers - 1, found)
+    elif inner[:1] in _JSON:
         for leaf in _json_leaves(inner):
-            yield from unwrapped(leaf, layers - 1) if isinstance(leaf, str) else (leaf,)
-        return
-    for text in _from_base64(inner):
-        yield from unwrapped(text, layers - 1)
+            if isinstance(leaf, str):
+                _unwrap(leaf, layers - 1, found)
+            else:
+                found.append(leaf)
+    else:
+        for text in _from_base64(inner):
+            _unwrap(text, layers - 1, found)
 
 
 def _json_leaves(text: str) -> Iterator[str | int]:
@@ -59,7 +68,7 @@ def _from_base64(text: str) -> Iterator[str]:
             continue
         padded = part.rstrip("=")
         try:
-            decoded = base64.urlsafe_b64decode(padded.replace("+", "-").replace("/", "_") + "=" * (-len(padded) % 4))
+            decoded = binascii.a2b_base64(padded.translate(_STANDARD) + "=" * (-len(padded) % 4))
             inner = decoded.decode("utf-8")
         except (binascii.Error, ValueError):
             continue
