@@ -22,7 +22,7 @@ from starlette.responses import Response
 from benchmarks import harness
 from benchmarks.harness import Case, Measured, Sandwich
 from benchmarks.target import target
-from benchmarks.traffic import VISITORS, Traffic
+from benchmarks.traffic import POOL, VISITORS, Traffic
 from troth._types import ASGIApp, Message, Receive, Scope, Send
 
 Row = dict[str, dict[str, float]]
@@ -138,6 +138,7 @@ def with_troth(
     sandwich = Sandwich(loop, bare, seed=options.worker)
     first = sandwich.cold(troth, requests=VISITORS)
     check_equal(loop, bare, [troth])
+    sandwich.block(troth, POOL)  # now it has met every visitor
     seen = sandwich.measure([*cases, troth], rounds=options.rounds)
     if guarded.lines() != (troth.sent if question.writes else 0):
         raise RuntimeError(f"{question.name}: {troth.sent} requests, {guarded.lines()} lines")
