@@ -35,6 +35,8 @@ _PHONE: Final = re.compile(
     r"|\(?0\d{1,4}\)?[ \-/]\d{2,4}(?:[ \-]?\d{2,4}){1,3}"
     r")(?![\w\-]|\.\d|:\d)"
 )
+_RUN: Final = re.compile("[0-9\x80-\U0010ffff][0-9 ().\\-/\x80-\U0010ffff]{6}")
+"""What no telephone number can do without: cheap to look for. Other scripts have digits too."""
 _DATE: Final = re.compile(r"\d{1,2}[-/. ]\d{1,2}[-/. ](?:19|20)\d{2}")
 _FEWEST_PHONE_DIGITS: Final = 8
 _MOST_PHONE_DIGITS: Final = 15
@@ -64,7 +66,7 @@ def is_phone(text: str) -> bool:
 
     A bare run of digits is none: it may as well be an id, a time or a price.
     """
-    if len(text) <= _FEWEST_PHONE_DIGITS:
+    if len(text) <= _FEWEST_PHONE_DIGITS or not _RUN.search(text):
         return False
     for found in _PHONE.finditer(text):
         digits = len(_NO_DIGIT.sub("", found[0]))

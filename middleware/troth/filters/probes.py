@@ -137,15 +137,18 @@ class Probes:
             return Screen(search=_anything, shortest=0, least=least, is_moment=_nothing)
         return Screen(search=self._telling, shortest=_SHORTEST_TELLING, least=least, is_moment=_MOMENT.fullmatch)
 
-    def find(self, value: object, known: Known = NOBODY) -> Categories:
-        """Return the categories that one decoded scalar shows, plain and, for text, percent-decoded. Never raises."""
+    def find(self, value: object, known: Known = NOBODY, but: Categories = NONE) -> Categories:
+        """Return the categories that one decoded scalar shows, plain and, for text, percent-decoded. Never raises.
+
+        Of the categories in `but`, which the value is known to have, the dear searches are left out.
+        """
         if type(value) is int:
             return self._of_number(value, known)
         if type(value) is not str:
             return NONE
-        found = self._of_text(value, known)
+        found = self._of_text(value, known, but)
         if "%" in value and (decoded := unquote(value)) != value:
-            found += self._of_text(decoded, known)
+            found += self._of_text(decoded, known, but)
         return tuple(sorted(set(found))) if found else NONE
 
     def find_within(self, value: str, known: Known = NOBODY) -> frozenset[str]:
@@ -157,10 +160,10 @@ class Probes:
             return frozenset()
         return frozenset([one for leaf in unwrapped(value) for one in self.find(leaf, known)])
 
-    def _of_text(self, text: str, known: Known) -> list[str]:
+    def _of_text(self, text: str, known: Known, but: Categories) -> list[str]:
         found: list[str] = []
         if len(text) >= _SHORTEST_TELLING and self._telling(text) and not _MOMENT.fullmatch(text):
-            found = [category for finder, category in self._finders if finder(text)]
+            found = [category for finder, category in self._finders if category not in but and finder(text)]
         if self._patterns:
             found += [category for search, category in self._patterns if search(text)]
         if self._known and known:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from troth.errors import UnreadableBody
 from troth.filters.ages import Age, age
 from troth.filters.json_text import Members, decode, decode_all, is_empty, may_repeat_keys
+from troth.filters.names import NONE
 from troth.filters.places import ITEM, Node, Path, Place, Shape
 from troth.filters.probes import NO_PROBES, NOBODY, Known, Probes, Screen
 from troth.filters.splicing import ConcretePath, Edit, splice
@@ -233,7 +234,7 @@ class _Inspection:
                     self._state_age(place, ITEM, value)
 
     def _look(self, value: Any, key: str | None, place: Place | None, node: Node) -> Place | None:
-        found = self._probes.find(value, self._known)
+        found = self._probes.find(value, self._known, NONE if place is None else place.categories)
         return node.probed(key, place, found) if found else place
 
     def _state_age(self, place: Place, key: str | None, value: object) -> None:
