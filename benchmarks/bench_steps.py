@@ -23,7 +23,8 @@ from benchmarks.target import ORDERS, SET_COOKIES, target
 from benchmarks.traffic import Traffic
 from troth import PolicyMiddleware
 from troth._types import ASGIApp, Receive, Scope, Send
-from troth.asgi.express import Entrance, Express
+from troth.asgi.entrance import Entrance
+from troth.asgi.express import Express
 
 Part = Callable[[Scope], object]
 _WARM = 3_000

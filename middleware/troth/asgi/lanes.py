@@ -5,7 +5,6 @@ A lane never decides anything by itself. What it does not know for certain it le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,6 +12,22 @@ from troth._types import HeaderList, Message, Scope
 from troth.asgi.ground import Codes, Ground
 from troth.asgi.guard import Guard
 from troth.asgi.judging import Judging
+from troth.asgi.kinds import (
+    BODY_LENGTH,
+    CONTENTS,
+    HELD,
+    HTML,
+    LEAVE,
+    LIMITS,
+    PLAIN,
+    REQUEST,
+    RESPONSE,
+    SET_COOKIE,
+    SETS_COOKIES,
+    SPECIAL,
+    TYPE,
+    Kinds,
+)
 from troth.asgi.outcomes import SENT, Outcome
 from troth.asgi.request import Head as RequestHead
 from troth.asgi.request import first_facts
@@ -32,59 +47,6 @@ _UNANNOUNCED: Final = frozenset({"2", "3"})
 """Versions of HTTP in which a body needs no header that announces it."""
 _NO_BODY: Final = frozenset({204, 205, 304})
 _LONGEST_LENGTH: Final = 19
-
-COOKIE, LENGTH, ENCODING, SIGNAL, LEAVE = range(1, 6)
-"""What a request header means to a lane; all others mean nothing, unless the policy calls them data."""
-_REQUEST: Final = {
-    b"cookie": COOKIE,
-    b"content-length": LENGTH,
-    b"accept-encoding": ENCODING,
-    b"sec-gpc": SIGNAL,
-    b"dnt": SIGNAL,
-    b"transfer-encoding": LEAVE,
-    b"content-type": LEAVE,  # over HTTP/2 a body needs no header but this one
-    b"if-match": LEAVE,
-    b"if-none-match": LEAVE,
-    b"if-modified-since": LEAVE,
-    b"if-range": LEAVE,
-}
-_TYPE, _BODY_LENGTH, _SET_COOKIE, _LIMITS, _SPECIAL = range(1, 6)
-_RESPONSE: Final = {
-    b"content-type": _TYPE,
-    b"content-length": _BODY_LENGTH,
-    b"set-cookie": _SET_COOKIE,
-    b"content-security-policy": _LIMITS,
-    b"content-encoding": _SPECIAL,
-    b"vary": _SPECIAL,
-    b"cache-control": _SPECIAL,
-    b"cdn-cache-control": _SPECIAL,
-    b"surrogate-control": _SPECIAL,
-    b"etag": _SPECIAL,
-}
-PLAIN, HTML, HELD, _KIND, SETS_COOKIES = 1, 2, 3, 3, 4
-"""What a response is, with a flag for cookies that it sets; 0 where the lane has to be left."""
-
-
-class Kinds(dict[bytes, int]):
-    """Header names to what they mean; those of which `others` is true mean `other`, and so does every odd spelling."""
-
-    __slots__ = ("_meanings", "_other", "_others")
-
-    def __init__(self, meanings: Mapping[bytes, int], others: Callable[[bytes], object], other: int) -> None:
-        super().__init__()
-        self._meanings = meanings
-        self._others = others
-        self._other = other
-
-    def __missing__(self, name: bytes) -> int:
-        lowered = name.lower()
-        kind = self._meanings.get(lowered, 0)
-        if self._others(lowered) or (kind and lowered != name) or lowered.endswith(b"-cdn-cache-control"):
-            kind = self._other
-        if len(self) < 256 and len(name) <= 64:  # clients choose names
-            self[name] = kind
-        return kind
-
 
 Window = tuple[float, float]
 """From when until when something holds, in seconds of Unix time."""
@@ -140,13 +102,13 @@ class Lane(Ground):
             kind = kinds[name]
             if not kind:
                 continue
-            if kind == _TYPE and not content:
+            if kind == TYPE and not content:
                 content = CONTENTS[value]
-            elif kind == _BODY_LENGTH and value.isdigit() and len(value) < _LONGEST_LENGTH and not length:
+            elif kind == BODY_LENGTH and value.isdigit() and len(value) < _LONGEST_LENGTH and not length:
                 length = 1
-            elif kind == _SET_COOKIE:
+            elif kind == SET_COOKIE:
                 cookies = SETS_COOKIES
-            elif kind == _LIMITS:
+            elif kind == LIMITS:
                 page_limits = page_limits or value == self.limits
             else:
                 return 0
@@ -240,9 +202,9 @@ class Lanes:
         sites = guard.runtime.sites.values()
         self.sites = {id(site): SiteEntries(site) for site in sites}
         taggings = [tagging for site in sites for tagging in (site.unbound, *map(site.tagging, site.binding.routes))]
-        self.request = Kinds(_REQUEST, lambda name: any(tagging.headers[name] for tagging in taggings), LEAVE)
+        self.request = Kinds(REQUEST, lambda name: any(tagging.headers[name] for tagging in taggings), LEAVE)
         asked = frozenset(duty.name.encode() for site in sites for duties in site.headers.values() for duty in duties)
-        self.response = Kinds(_RESPONSE, (asked - SENT).__contains__, _SPECIAL)
+        self.response = Kinds(RESPONSE, (asked - SENT).__contains__, SPECIAL)
         self._remembered = 0
 
     def count(self) -> None:
@@ -255,6 +217,8 @@ class Lanes:
 
     def make(self, entry: Entry, key: object, scope: Scope, visitor: Visitor) -> Lane | None:
         """Make and remember the lane of a request; None where its head leaves more to find than cookies."""
+        if scope["method"] not in _METHODS:  # clients choose methods: none of these is remembered
+            return None
         self.count()
         now = self.guard.runtime.clock()
         standing, until = entry.site.engine.standing(visitor.choices, now)
@@ -280,22 +244,6 @@ class Lanes:
         return None if judging.reasons or not settled or not judging.head.quiet else judging.head
 
 
-class _Contents(dict[bytes, int]):
-    """Content types to kinds of responses; a bounded number is remembered."""
-
-    def __missing__(self, value: bytes) -> int:
-        kind = value.partition(b";")[0].strip().lower()
-        found = HTML if kind == b"text/html" else PLAIN
-        if kind == b"application/json" or kind.endswith(b"+json"):
-            found = HELD
-        if len(self) < 256 and len(value) <= 128:
-            self[value] = found
-        return found
-
-
-CONTENTS: Final = _Contents()
-
-
 def host_of(headers: HeaderList) -> bytes:
     """Return the host that a request names."""
     return next((value for name, value in headers if name == b"host" and value), b"")
@@ -308,10 +256,8 @@ def is_own(path: str) -> bool:
 
 def _is_plain(entry: Entry, scope: Scope) -> bool:
     """Whether a request can have a lane at all."""
-    if not entry.fits or scope["method"] not in _METHODS:
-        return False
     unannounced = str(scope.get("http_version", "1.1"))[:1] in _UNANNOUNCED
-    return not (unannounced and entry.holds)
+    return entry.fits and not (unannounced and entry.holds)
 
 
 def _fits(site: Site, route: Route | None) -> bool:

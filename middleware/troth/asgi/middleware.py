@@ -10,7 +10,8 @@ from typing import Final
 
 from troth._types import ASGIApp, Message, Receive, Scope, Send
 from troth.asgi import own_routes
-from troth.asgi.express import Entrance, Express
+from troth.asgi.entrance import Entrance
+from troth.asgi.express import Express
 from troth.asgi.guard import Guard
 from troth.asgi.http import HttpExchange
 from troth.asgi.judging import Observer
