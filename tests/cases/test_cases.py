@@ -169,6 +169,39 @@ def test_cookies_of_earlier_exchanges_come_along_and_old_copies_do_not_revive() 
         assert play(given, GET, "expect: {app-sees: {not-cookies: [_ga]}}").failures == ()
 
 
+COUNTING = """\
+policy:
+  identity: {id: shop, hosts: [www.example.com]}
+  purposes: {stats: {basis: contract}}
+rules:
+- {id: no-stats, clause: D-1, for: exchange, match: {purpose: stats}, otherwise: deny}
+- id: few
+  clause: E-1
+  for: event
+  match: {event: denied}
+  expect: {at-most: {count: 2, per: client, within: PT1M}}
+binding: {routes: {GET /stats: {purpose: stats}}}
+cases:
+- {id: second, clause: E-1, given: {earlier: [/stats]}, request: {url: /stats}, expect: {no-reason: E-1}}
+- {id: third, clause: E-1, given: {earlier: [/stats, /stats]}, request: {url: /stats}, expect: {reasons: [E-1]}}
+- id: later
+  clause: E-1
+  given:
+    earlier: [{request: /stats, clock: '2026-05-04T11:58:00Z'}, {request: /stats, clock: '2026-05-04T11:59:00Z'}]
+    clock: '2026-05-04T12:00:00Z'
+  request: {url: /stats}
+  expect: {no-reason: E-1}
+"""
+
+
+def test_events_of_earlier_exchanges_count_and_those_of_other_cases_do_not() -> None:
+    file = load_cases_text(COUNTING)
+    assert [one.short() for one in file.diagnostics if one.is_error] == []
+    outcomes = run_files([file, file]).outcomes
+    assert [(one.case.id, one.failures) for one in outcomes if one.failures] == []
+    assert [one.fired >= {"few"} for one in outcomes] == [False, True, False] * 2
+
+
 def test_an_earlier_exchange_has_to_end_as_it_says() -> None:
     given = "given: {earlier: [{request: {method: GET, url: /.privacy/accept}, status: 200}]}"
     assert wrong(play(given, GET, "expect: {reasons: [CK-1]}")) == {"earlier 1 status"}

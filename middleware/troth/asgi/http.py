@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from troth._types import ASGIApp, HeaderList, Message, Receive, Scope, Send
-from troth.asgi import hints, inbound, outbound, records, telling
+from troth.asgi import happenings, hints, inbound, outbound, records, telling
 from troth.asgi.bodies import Held, Watch, with_kept_headers
 from troth.asgi.denial import answer, deny, policy_link, problem
 from troth.asgi.guard import Guard
@@ -292,6 +292,7 @@ class HttpExchange:
         if not await self._record():
             await self._unrecorded()
             return
+        happenings.accepted(judging, self._scope)
         if not self._write_line():
             await self._unwritten()
             return
@@ -323,6 +324,7 @@ class HttpExchange:
         if denial is None:
             return
         app_status, judging.x.status = judging.x.status, denial.status
+        happenings.denied(judging, self._scope)
         if not self._write_line(app_status=app_status):
             await self._unwritten()
             return
@@ -363,6 +365,8 @@ class HttpExchange:
             line += b',"app_status":%d' % app_status
         if self._writes is not None and self._writes.told is not None:
             line += b',"writes":"%b"' % self._writes.told.encode()
+        if judging.happened:
+            line += b"," + encode(judging.happened)
         try:
             judging.runtime.write_encoded(line)
         except TrailError:

@@ -80,8 +80,8 @@ class Judging:
 
     __slots__ = (
         "_by_fields", "_may_deny", "changed", "closing", "consent", "cookies_in", "cookies_out", "denial",
-        "depends", "duties", "edits", "fields", "head", "inspect", "known", "observed", "open", "page", "params",
-        "reasons", "records", "runtime", "seen", "site", "tags", "x",
+        "depends", "duties", "edits", "fields", "happened", "head", "inspect", "known", "observed", "open", "page",
+        "params", "reasons", "records", "runtime", "seen", "site", "tags", "x",
     )  # fmt: skip
 
     def __init__(self, runtime: Runtime, site: Site, x: Exchange, params: Mapping[str, str], *, observed: bool) -> None:
@@ -110,6 +110,8 @@ class Judging:
         """The records of the response, where the route binds some."""
         self.changed = False
         """A consent was recorded in this exchange."""
+        self.happened: dict[str, str] = {}
+        """What the line says of events: the one that the route is, the client of a denial that rules speak of."""
         self.observed = observed
         """Somebody watches: every thing is noted, also those about which nothing was found."""
         self._may_deny = False
@@ -289,7 +291,7 @@ class Judging:
         """Forget what was told: a further line of the same exchange tells only what is new."""
         self.reasons, self.cookies_in, self.cookies_out = [], [], []
         self.closing, self.page, self.duties = None, None, ()
-        self.tags, self.inspect = {}, {}
+        self.tags, self.inspect, self.happened = {}, {}, {}
 
     def observe(self, observer: Observer) -> None:
         """Hand the judged exchange to an observer."""

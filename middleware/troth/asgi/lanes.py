@@ -267,7 +267,7 @@ def _fits(site: Site, route: Route | None) -> bool:
     if route is None:
         return True
     read: tuple[Any, ...] = (route.purpose, route.party, route.topic)
-    people = route.subject, route.records, route.request_records, route.selects, route.writes or None
+    people = route.subject, route.records, route.request_records, route.selects, route.writes or None, route.event
     if any(one is not None for one in people) or any(isinstance(source, Source) for source in read):
         return False
     names = site.tagging(route).names

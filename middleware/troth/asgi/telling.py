@@ -27,6 +27,7 @@ def line_due(judging: Judging) -> bool:
         or judging.tags
         or judging.inspect
         or judging.changed
+        or judging.happened
         or (judging.x.route is not None and judging.x.route.data)
     )
 

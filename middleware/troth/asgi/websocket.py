@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from troth._types import ASGIApp, Message, Receive, Scope, Send
-from troth.asgi import inbound, outbound, telling
+from troth.asgi import happenings, inbound, outbound, telling
 from troth.asgi.bodies import with_kept_headers
 from troth.asgi.denial import denial_page
 from troth.asgi.guard import Guard
@@ -105,6 +105,8 @@ class WebSocketExchange:
         judging, denial = self.judging, self.judging.denial
         if denial is None:
             return
+        judging.x.status = denial.status
+        happenings.denied(judging, self._scope)
         told, self._closed = self._tell(), True
         if "websocket.http.response" in (self._scope.get("extensions") or {}) and told:
             scope = {"method": "GET", **self._scope}
@@ -144,4 +146,4 @@ class WebSocketExchange:
         if judging.inspect:
             members["inspect"] = judging.inspect
         telling.consent_entry(judging, members)
-        return members
+        return members | judging.happened

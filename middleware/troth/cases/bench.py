@@ -29,6 +29,7 @@ from troth.model.binding import Binding
 from troth.model.consent import Choice
 from troth.model.facts import Actor, Person
 from troth.model.policy import Attestation, Policy
+from troth.runtime.counting import Counts
 from troth.runtime.site import Site
 
 DEVICE: Final = "device"
@@ -66,6 +67,7 @@ class Place:
     def set_scene(self, given: Given, now: datetime) -> dict[str, str]:
         """Record what is given; returns the cookies that the browser has from that."""
         self.stage.now, self.stage.given = now, given
+        self.runtime.counts = Counts()
         for person in self._people:
             self.runtime.ledger.erase(person)
         self._people = tuple(holder for holder in given.consents if holder != DEVICE)

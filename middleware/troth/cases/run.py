@@ -124,10 +124,12 @@ async def _play(place: Place, case: Case, now: datetime) -> tuple[Played, Judged
     place.lines()
     stage.now, stage.given, stage.answer = now, case.given, case.app
     request = _with_browser(case.request, case.given.signals, jar)
+    counts = place.runtime.counts.copy()
     response = await stage.play(place.guarded, request)
     seen, judged, lines = stage.seen, stage.judged, place.lines()
     place.note(judged)
     if judged is not None and not _writes(judged):
+        place.runtime.counts = counts  # an event that happens again is counted as if it were the first time
         wrong += await _play_again(place, request, response, seen, lines)
     reasons = _told(place, judged) if judged is not None else tuple(r for line in lines for r in of_line(line))
     if judged is not None:

@@ -24,6 +24,7 @@ from troth.model.binding import Binding
 from troth.model.policy import Policy
 from troth.model.words import Mode
 from troth.rules import Loaded, check_together, load_binding, load_policy
+from troth.runtime.counting import Counts
 from troth.runtime.hooks import Hook
 from troth.runtime.line import encode
 from troth.runtime.people import People
@@ -67,6 +68,7 @@ class Runtime:
         self.clock = clock or _utc_now
         self.seconds: Callable[[], float] = time.time if clock is None else lambda: clock().timestamp()
         """The same clock in seconds of Unix time."""
+        self.counts = Counts()
         self.home = Home.open(home)
         self._open_stores(clock)
         self.people = {id(site): People(site.policy, site.binding, self.ledger) for site in sites.values()}

@@ -16,6 +16,7 @@ from troth.model.policy import Policy
 from troth.model.rules import All, AnyOf, Attribute, Condition, Header, Keep, Names, Not, Rule
 from troth.model.words import Mode, Thing, Word
 from troth.plan.tables import host_fits
+from troth.runtime.counting import limits_of
 from troth.runtime.routes import RouteTable
 from troth.runtime.tags import Tagging, asks_undeclared
 
@@ -50,6 +51,8 @@ class Site:
         self.headers = {rule.id: tuple(_duties(rule.expect, Header)) for rule in policy.rules}
         self.attributes = {rule.id: tuple(_duties(rule.expect, Attribute)) for rule in policy.rules}
         self.keeps = {rule.id: tuple(_duties(rule.expect, Keep)) for rule in policy.rules}
+        self.counts = limits_of(policy)
+        """By what rules count events, and how far."""
         self.gates = any(rule.restricts for rule in self.engine.rules[Thing.ELEMENT])
         self.refused: Judge = consent_operator(self.engine.tables, "refused", "of-purpose", (), None)
         """Judges whether the consent that a thing rests on is refused."""

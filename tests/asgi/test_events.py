@@ -1,0 +1,165 @@
+"""Events on the wire: what a route is, denials, what rules say of them, how often they happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.asgi.wire import NOW, Reply, Shop
+from troth.cases.compare import compare
+from troth.cases.stage import Judged
+from troth.model.facts import Exchange
+from troth.runtime.counting import MOST_KEYS, Counts
+
+POLICY = """
+policy:
+  identity: {id: shop, hosts: [shop.example]}
+  versions: [{id: '1'}]
+  purposes: {sale: {basis: contract}, stats: {basis: contract}}
+  events: [erasure-requested, erased]
+  parties: {lab: {role: processor, country: SE, hosts: [lab.example], purpose: stats}}
+"""
+NO_STATS = "- {id: no-stats, clause: E-1, for: exchange, match: {purpose: stats}, otherwise: deny}\n"
+FEW = """
+- id: few
+  clause: E-2
+  for: event
+  match: {event: denied}
+  expect: {at-most: {count: 2, per: client, within: PT1M}}
+"""
+MINE = "- {id: mine, clause: E-3, for: event, match: {event: erasure-requested}, only-if: {asked: erasure}}\n"
+ROUTES = """
+binding:
+  routes:
+    'GET /': {audience: public}
+    'GET /stats': {purpose: stats}
+    'POST /erase': {event: erasure-requested, act: erasure}
+    'POST /quietly': {event: erasure-requested}
+    'GET /erase/{id}': {event: erasure-requested, act: erasure, subject: path.id}
+"""
+MakeShop = Callable[..., Shop]
+
+
+@pytest.fixture(params=["watched", "unwatched"])
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeShop]:
+    """Make a shop under rules. Where it is watched, the reference judges every exchange as well."""
+    shops: list[Shop] = []
+    differences: list[str] = []
+
+    def observe(x: Exchange, findings: Any, denial: Any) -> None:
+        judged = Judged(exchange=x.but(), findings=findings, denial=denial)
+        site = shops[0].middleware.runtime.first
+        differences.extend(compare(judged, site.policy, site.binding).differences)
+
+    def made(rules: str) -> Shop:
+        text = POLICY + ("rules:\n" + rules if rules else "") + ROUTES
+        shops.append(Shop(tmp_path / "home", text, observer=observe if request.param == "watched" else None))
+        return shops[0]
+
+    yield made
+    for one in shops:
+        one.close()
+    assert differences == []
+
+
+async def test_the_event_of_a_route_stands_in_its_line_once_the_app_accepts(shop: MakeShop) -> None:
+    one = shop("")
+    assert (await one.ask("POST", "/erase")).status == 200
+    (line,) = one.lines()
+    assert (line["event"], line["route"], line["why"]) == ("erasure-requested", "POST /erase", [])
+
+
+@pytest.mark.parametrize(("status", "told"), [(303, 1), (399, 1), (400, 0), (404, 0), (500, 0)])
+async def test_what_the_app_refuses_did_not_happen(shop: MakeShop, status: int, told: int) -> None:
+    one = shop("")
+    one.reply = Reply(status=status)
+    await one.ask("POST", "/erase")
+    assert [line["event"] for line in one.lines() if "event" in line] == ["erasure-requested"] * told
+
+
+async def test_a_rule_refuses_the_event_and_nothing_else(shop: MakeShop) -> None:
+    one = shop(MINE)
+    answer = await one.ask("POST", "/quietly")
+    assert (answer.status, answer.body) == (200, b"hello")
+    (line,) = one.lines()
+    assert "event" not in line
+    assert one.reasons(line) == [("mine", "withhold")]
+    await one.ask("POST", "/erase")
+    line = one.lines()[-1]
+    assert (line["event"], line["why"]) == ("erasure-requested", [])
+
+
+async def test_a_get_route_with_an_event_is_told_every_time(shop: MakeShop) -> None:
+    one = shop("")
+    for _ in range(3):
+        await one.ask("GET", "/erase/ann-canary")
+    assert [line["event"] for line in one.lines()] == ["erasure-requested"] * 3
+    assert b"ann-canary" not in one.trail()
+
+
+async def test_a_denial_is_an_event_and_the_third_of_a_client_alerts(shop: MakeShop) -> None:
+    one = shop(NO_STATS + FEW)
+    for _ in range(3):
+        assert (await one.ask("GET", "/stats")).status == 403
+    lines = one.lines()
+    assert [one.reasons(line) for line in lines] == [
+        [("no-stats", "deny")], [("no-stats", "deny")], [("no-stats", "deny"), ("few", "alert")],
+    ]  # fmt: skip
+    assert ["client" in line for line in lines] == [False, False, True]
+    assert lines[2]["client"].startswith("p_")
+    assert b"192.0.2.7" not in one.trail()
+
+
+async def test_other_clients_and_later_times_are_counted_apart(shop: MakeShop) -> None:
+    one = shop(NO_STATS + FEW)
+    for number in range(5):
+        await one.ask("GET", "/stats", client=(f"192.0.2.{number}", 1))
+    one.now += timedelta(seconds=59)
+    await one.ask("GET", "/stats", client=("192.0.2.1", 1))
+    one.now += timedelta(seconds=1)
+    await one.ask("GET", "/stats", client=("192.0.2.1", 1))  # the first is a minute old by now
+    await one.ask("GET", "/", client=("192.0.2.1", 1))
+    assert all(("few", "alert") not in one.reasons(line) for line in one.lines())
+    await one.ask("GET", "/stats", client=("192.0.2.1", 1))
+    assert ("few", "alert") in one.reasons()
+
+
+async def test_a_client_without_address_is_not_counted(shop: MakeShop) -> None:
+    one = shop(NO_STATS + FEW)
+    for _ in range(4):
+        await one.ask("GET", "/stats", client=None)
+    assert all(one.reasons(line) == [("no-stats", "deny")] for line in one.lines())
+
+
+async def test_of_a_client_that_signals_no_the_alert_names_nobody(shop: MakeShop) -> None:
+    one = shop(NO_STATS + FEW)
+    for _ in range(3):
+        await one.ask("GET", "/stats", headers=[(b"sec-gpc", b"1")])
+    assert ("few", "alert") in one.reasons()
+    assert "client" not in one.lines()[-1]
+
+
+async def test_a_denied_handshake_counts_as_well(shop: MakeShop) -> None:
+    one = shop(NO_STATS + FEW)
+    for _ in range(3):
+        await one.ask("GET", "/stats", type="websocket")
+    assert ("few", "alert") in one.reasons()
+    assert one.lines()[-1]["kind"] == "websocket"
+
+
+def test_counts_keep_what_a_limit_can_ask_for_and_no_more_keys_than_stated() -> None:
+    counts = Counts()
+    times = [NOW + timedelta(seconds=n) for n in range(5)]
+    latest = [counts.add((1, "denied", "client", "a"), at, 2) for at in times]
+    assert latest[0] == (times[0],)
+    assert latest[-1] == tuple(times[-3:])
+    other = counts.copy()
+    other.add((1, "denied", "client", "a"), times[-1], 2)
+    assert counts.add((1, "denied", "client", "a"), times[0], 2) == (*times[-2:], times[0])
+    for n in range(MOST_KEYS):
+        counts.add((1, "denied", "client", f"b{n}"), NOW, 2)
+    assert counts.add((1, "denied", "client", "a"), NOW, 2) == (NOW,)
