@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "structlog": ("audit/log.py",),
     "yaml": ("rules/yaml.py",),
+    "turbohtml": ("filters/html.py",),
     "opa_client": ("engines/opa.py",),
     "jinja2": ("asgi", "cli", "review"),
     "click": ("cli",),

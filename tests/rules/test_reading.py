@@ -322,3 +322,16 @@ def test_the_policy_and_the_binding_of_the_shop_go_together() -> None:
     assert [one.short() for one in bound.diagnostics] == []
     found = check_together(loaded, bound.require())
     assert [one.short() for one in found if one.is_error] == []
+
+
+@pytest.mark.parametrize("day", ["of-version", "2026-11-22"])
+def test_a_mark_has_a_day_or_that_of_the_version(day: str) -> None:
+    loaded = load_inline(f"policy: {{identity: {{id: x}}, marks: {{m: {{date: {day}}}}}}}")
+    assert loaded.policy is not None
+    assert loaded.policy.marks["m"].signs == (("date", day),)
+
+
+@pytest.mark.parametrize("day", ["of-party", "22.11.2026", "2026-13-01", "soon", "20261122"])
+def test_a_day_of_a_mark_that_is_none_is_refused(day: str) -> None:
+    loaded = load_inline(f"policy: {{identity: {{id: x}}, marks: {{m: {{date: '{day}', near: since}}}}}}")
+    assert [one.code for one in loaded.diagnostics if one.is_error] == ["TR108"]

@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from troth._types import ASGIApp, HeaderList, Message, Receive, Scope, Send
-from troth.asgi import happenings, hints, inbound, outbound, records, telling
+from troth.asgi import happenings, hints, inbound, outbound, pages, records, telling
 from troth.asgi.bodies import Held, Watch, with_kept_headers
 from troth.asgi.denial import answer, deny, policy_link, problem
 from troth.asgi.guard import Guard
@@ -36,8 +36,8 @@ class HttpExchange:
 
     __slots__ = (
         "_app", "_buffer", "_closed", "_guard", "_guarded", "_head", "_headers", "_held_size", "_kind", "_line_due",
-        "_receive", "_scope", "_send", "_start", "_streams", "_watch", "_writes", "choosing", "consent_cookies",
-        "consent_headers", "jar", "judging",
+        "_page", "_receive", "_scope", "_send", "_start", "_streams", "_watch", "_writes", "choosing",
+        "consent_cookies", "consent_headers", "jar", "judging",
     )  # fmt: skip
 
     def __init__(
@@ -57,7 +57,7 @@ class HttpExchange:
         self._buffer: list[Message] | None = None
         self._start: Message | None = None
         self._held_size = 0
-        self._closed = self._line_due = self._streams = self._guarded = False
+        self._closed = self._line_due = self._streams = self._guarded = self._page = False
         self._watch: Watch | None = None
         self._writes: Writes | None = None
         self.consent_cookies: list[bytes] = []
@@ -237,7 +237,13 @@ class HttpExchange:
         if self._scope["method"] == "HEAD" or message["status"] in _NO_BODY or message["status"] < 200:
             self._streams = False
             return False
-        if body_kind(outbound.content_type(message)) != "json":
+        kind = outbound.content_type(message)
+        if pages.is_page(kind):
+            waiting = pages.waiting(judging, message)
+            self._page = bool(waiting)
+            self._guarded = any(rule.restricts for rule in waiting)
+            return self._page
+        if body_kind(kind) != "json":
             return False
         self._guarded = judging.head.reads_responses or judging.waits_restricting()
         if self._guarded:
@@ -281,7 +287,10 @@ class HttpExchange:
         if start is None:
             return
         limit = _limits(judging).hold_response
-        if read and judging.x.route is not None and judging.x.route.records is not None:
+        if self._page:
+            judging.shown = await pages.shown(judging, self._scope, start, read, limit)
+            read = None
+        elif read and judging.x.route is not None and judging.x.route.records is not None:
             people = judging.runtime.people[id(judging.site)]
             raw = b"".join(part.get("body", b"") for part in read)
             judging.records = await records.gather(judging, people, raw, outbound.encoding_of(start), limit)

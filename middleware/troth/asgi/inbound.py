@@ -315,7 +315,7 @@ def forwarded(judging: Judging, scope: Scope, jar: Jar, headers: HeaderList, *, 
         query_string = query.remove_names(query_string, edits.query) if edits.query else query_string
     if validated and (caching.holds_marks(headers) or (judging.head.varies and wants_page(headers))):
         changed = caching.own_validators(changed, judging.head.consent_tag)
-    if judging.head.reads_responses and scope["type"] == "http":
+    if judging.head.reads_bodies and scope["type"] == "http":
         changed = readable_encodings(changed)
     if changed is jar.headers and not edits:
         return _without_bypass(judging, scope)
@@ -332,7 +332,7 @@ def _with_cookies(headers: HeaderList, before: HeaderList, kept: HeaderList) -> 
 def _without_bypass(judging: Judging, scope: Scope) -> Scope:
     """Withdraw extensions that would carry a body past a filter that is needed."""
     extensions = scope.get("extensions")
-    if not extensions or not judging.head.reads_responses:
+    if not extensions or not judging.head.reads_bodies:
         return scope
     bypassing = {"http.response.pathsend", "http.response.zerocopysend"} & set(extensions)
     if not bypassing:

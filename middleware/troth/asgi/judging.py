@@ -12,7 +12,7 @@ from troth.consent.device import ConsentReading
 from troth.engines.embedded import CompiledRule
 from troth.engines.embedded.views import CookieView, ExchangeView, FieldView, PageView, View
 from troth.filters.probes import NOBODY, Known
-from troth.model.facts import Cookie, Direction, Exchange, Field
+from troth.model.facts import PENDING, Cookie, Direction, Exchange, Field, Missing, Page
 from troth.model.findings import Denial, Finding
 from troth.model.words import RESTRICTING, UNDECLARED, Action, Carrier, Phase, Thing
 from troth.runtime.heads import CookieEntry, Head, HeaderDuty, Settled, head_of
@@ -81,7 +81,7 @@ class Judging:
     __slots__ = (
         "_by_fields", "_may_deny", "changed", "closing", "consent", "cookies_in", "cookies_out", "denial",
         "depends", "duties", "edits", "fields", "happened", "head", "inspect", "known", "observed", "open", "page",
-        "params", "reasons", "records", "runtime", "seen", "site", "tags", "x",
+        "params", "reasons", "records", "runtime", "seen", "shown", "site", "tags", "x",
     )  # fmt: skip
 
     def __init__(self, runtime: Runtime, site: Site, x: Exchange, params: Mapping[str, str], *, observed: bool) -> None:
@@ -108,6 +108,8 @@ class Judging:
         """An outbound edit happened, or would have under another consent."""
         self.records: Records | None = None
         """The records of the response, where the route binds some."""
+        self.shown: frozenset[str] | Missing = PENDING
+        """The marks that the page shows, where it was read."""
         self.changed = False
         """A consent was recorded in this exchange."""
         self.happened: dict[str, str] = {}
@@ -189,6 +191,16 @@ class Judging:
             self.x.headers = sent.by_name()
             view = PageView(self.site.engine.tables, self.x, self.x.page)
             self.found(self.site.engine.settle(live, view), None)
+
+    def waiting_for_marks(self, sent: Sent) -> list[CompiledRule]:
+        """Return the rules on the page that only its marks can settle."""
+        head, x = self.head, self.x
+        if not head.reads_pages:
+            return []
+        x.page, x.headers = Page(shows=PENDING), sent.by_name()
+        view = PageView(self.site.engine.tables, x, x.page)
+        rules = [rule for rule in head.page().live if rule.planned.rule.id in self.site.mark_rules]
+        return [rule for rule in rules if not rule.judge(view, final=False)[0]]
 
     def _take(self, settled: Settled, sent: Sent) -> list[CompiledRule]:
         """Take over what is settled; returns the rules that have to look at the headers."""

@@ -74,9 +74,9 @@ class Lane(Ground):
         self._lanes = lanes
         self.response = lanes.response
         self.since, self.until = window
-        self.reads = head.reads_responses
+        self.reads = head.reads_bodies
         self.set_cookies = SetCookies(self)
-        self.shapes = Shapes(self, now.date()) if entry.holds or self.reads else None
+        self.shapes = Shapes(self, now.date()) if entry.holds or head.reads_responses else None
         """Reads JSON bodies; None where they are not held."""
         self.limits = head.content_policy(head.residual.head)[0]
         """The policy for third parties that pages get."""

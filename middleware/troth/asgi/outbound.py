@@ -19,7 +19,7 @@ from troth.filters import headers as pairs
 from troth.filters.cookies import Jar
 from troth.filters.probes import probe_cookie
 from troth.filters.set_cookie import SetCookie, Wanted
-from troth.model.facts import PENDING, Cookie, Direction, Page
+from troth.model.facts import UNREADABLE, Cookie, Direction, Page
 from troth.model.findings import Denial, Finding
 from troth.model.period import Period
 from troth.model.words import Action, Carrier, Phase, Thing
@@ -83,7 +83,9 @@ def judge(
     changed = _amended(judging, changed)
     if judging.depends:
         changed = caching.mark_etags(caching.made_private(caching.varied(changed)), judging.head.consent_tag)
-    if judging.settle_denial() is not None:
+    denial = judging.settle_denial()
+    if denial is not None:
+        _unread_page(judging, denial, outgoing)
         return outgoing
     if body is not None:
         changed = pairs.decoded(changed, len(body))
@@ -149,6 +151,14 @@ def _unreadable(judging: Judging, reason: str, outgoing: Outgoing) -> None:
         guards = guards_of(judging, "json", Direction.RESPONSE)
         judging.reasons += guards
         judging.denial = Denial(status=502, redirect=False, findings=tuple(reason[0] for reason in guards))
+
+
+def _unread_page(judging: Judging, denial: Denial, outgoing: Outgoing) -> None:
+    """A page that was to be denied unless it shows something, and could not be read, is a response that failed."""
+    pages = all(finding.thing is Thing.PAGE and finding.status is None for finding in denial.findings)
+    if judging.shown is UNREADABLE and pages:
+        outgoing.unreadable = True
+        judging.denial = Denial(status=502, redirect=False, findings=denial.findings)
 
 
 # cookies ---------------------------------------------------------------------------------------------------------
@@ -282,8 +292,8 @@ def expiries(judging: Judging, jar: Jar, scope: Scope) -> list[bytes]:
 
 
 def _page(judging: Judging, headers: HeaderList, sent: Sent) -> HeaderList:
-    """Judge an HTML page by its head; hold back third parties by a policy beside the app's own."""
-    judging.x.page = Page(shows=PENDING)
+    """Judge an HTML page by its head, and by its marks where it was read; hold back third parties by a CSP."""
+    judging.x.page = Page(shows=judging.shown)
     judging.close_page(sent)
     policy, depends = judging.head.content_policy(judging.x)
     judging.depends = judging.depends or depends

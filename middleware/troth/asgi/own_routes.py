@@ -38,7 +38,7 @@ from troth.filters.cookies import Jar
 from troth.filters.headers import values
 from troth.model.words import Phase
 from troth.runtime.line import encode
-from troth.runtime.runtime import GPC_PATH, PREFIX
+from troth.runtime.runtime import GPC_PATH, OWN_TAGS, PREFIX
 
 ReadHead = Callable[[Scope, str], tuple[Judging, Head, Jar]]
 """Reads the head of a request."""
@@ -48,10 +48,6 @@ _ROUTES: Final = {
     GPC_PATH: "gpc",
     **{f"{PREFIX}/{name}": name for name in (*ACTS, "policy", "state")},
 }
-_TAGS: Final = {
-    "accept": "consent", "refuse": "refuse", "withdraw": "withdraw", "policy": "policy", "state": "consent",
-    "gpc": "policy",
-}  # fmt: skip
 _READ: Final = ("GET", "HEAD")
 _STATUS: Final = {"too-large": 413, "coding": 415, "malformed": 400}
 _NO_STORE: Final = (b"cache-control", b"no-store")
@@ -100,7 +96,7 @@ class _OwnRoute:
     async def run(self, send: Send) -> None:
         """Judge the request, do what it asks for, answer."""
         judging = self._judging
-        judging.x.own_route = _TAGS[self._name]
+        judging.x.own_route = OWN_TAGS[self._name]
         judging.x.asked = frozenset(("consent", self._name) if self._name in ACTS else ())
         await inbound.people_before(judging, self._scope)
         await inbound.people_after(judging, self._scope)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from troth.asgi.judging import Judging
 from troth.consent.device import ConsentReading, CookieOutcome, consent_digest
 from troth.model.facts import Actor, Person
-from troth.model.words import UNDECLARED
+from troth.model.words import UNDECLARED, Action, Thing
 from troth.runtime.heads import CookieEntry
 from troth.runtime.line import encode, grouped, released
 
@@ -67,11 +67,20 @@ def members(judging: Judging) -> dict[str, Any]:
 
 def _shared(judging: Judging) -> dict[str, Any]:
     """What all exchanges of one kind tell alike."""
-    why = grouped(judging.all_reasons())
+    why = [_with_remainder(judging, entry) for entry in grouped(judging.all_reasons())]
     told = released(judging.site, judging.x, why, judging.runtime.names, tag_entries(judging))
     if judging.x.signals:
         told["signals"] = sorted(judging.x.signals)
     return told
+
+
+def _with_remainder(judging: Judging, entry: dict[str, Any]) -> dict[str, Any]:
+    """Say of marks that should have been put on a page that they were not: mark-up is read, not edited."""
+    wanted = judging.site.mark_rules.get(entry["rule"])
+    if not wanted or entry["action"] != Action.AMEND or entry["thing"] != Thing.PAGE:
+        return entry
+    lacks = not isinstance(judging.shown, frozenset) or not wanted <= judging.shown
+    return {**entry, "remainder": "markup"} if lacks else entry
 
 
 def _names(entries: list[CookieEntry]) -> object:

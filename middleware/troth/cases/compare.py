@@ -16,8 +16,8 @@ from troth.model.binding import Binding
 from troth.model.facts import ABSENT, PENDING, Exchange, Missing, Page
 from troth.model.findings import Denial, Finding, Judgement
 from troth.model.policy import Policy
-from troth.model.rules import All, AnyOf, Condition, Names, Not, Rule
-from troth.model.words import RESTRICTING, Carrier, Phase, Thing, Word
+from troth.model.words import RESTRICTING, Carrier, Phase, Thing
+from troth.runtime.site import asks_marks
 
 
 def whole(x: Exchange) -> Exchange:
@@ -38,25 +38,7 @@ def readable(policy: Policy, x: Exchange) -> Policy:
     """Return the policy without the rules that ask for marks of a page whose text nobody read."""
     if x.page is None or not isinstance(x.page.shows, Missing) or x.page.shows is not PENDING:
         return policy
-    return replace(policy, rules=tuple(rule for rule in policy.rules if not _asks_marks(rule)))
-
-
-def _asks_marks(rule: Rule) -> bool:
-    parts = [part for part in (rule.match, rule.only_if, rule.expect) if part is not None]
-    parts += [opening.condition for opening in rule.openings]
-    return Thing.PAGE in rule.things and any(_reads_marks(part) for part in parts)
-
-
-def _reads_marks(condition: Condition) -> bool:
-    match condition:
-        case All(parts) | AnyOf(parts):
-            return any(_reads_marks(part) for part in parts)
-        case Not(part):
-            return _reads_marks(part)
-        case Names(word=word):
-            return word is Word.SHOWS
-        case _:
-            return False
+    return replace(policy, rules=tuple(rule for rule in policy.rules if not asks_marks(rule)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -222,9 +222,21 @@ def cookie(pattern: str, row: Row) -> CookieRow:
 
 # marks, areas, versions, identity -----------------------------------------------------------------------------------
 
+
+def _day_of_mark(text: str) -> str:
+    return text if text == "of-version" else DATE.parse(text).isoformat()
+
+
+_MARKED_DAY: scalars.Parsed[str] = scalars.Parsed(
+    "a date", "TR108", _day_of_mark, {"type": "string"}, "write `2026-11-22`, or `of-version`"
+)
 MARK = _named(
     "a mark",
-    {**dict.fromkeys(SIGNS, TEXT), "within": OneOf(("element", "form", "after", "page"), "a span of a mark")},
+    {
+        **dict.fromkeys(SIGNS, TEXT),
+        "date": _MARKED_DAY,
+        "within": OneOf(("element", "form", "after", "page"), "a span of a mark"),
+    },
     "grammar marks",
 )
 

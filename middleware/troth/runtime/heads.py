@@ -142,6 +142,16 @@ class Head:
         self.reads_responses = residual.guards(Carrier.JSON, Direction.RESPONSE)
 
     @cached_property
+    def reads_pages(self) -> bool:
+        """Whether a rule waits for what an HTML page shows."""
+        return any(rule.planned.rule.id in self.site.mark_rules for rule in self.page().live)
+
+    @cached_property
+    def reads_bodies(self) -> bool:
+        """Whether some body of a response may have to be read, so that it must come in a coding that can be."""
+        return self.reads_responses or self.reads_pages
+
+    @cached_property
     def varies(self) -> bool:
         """Whether some answer of this site depends on consent."""
         if self.content_policy(self.residual.head)[1]:

@@ -32,6 +32,11 @@ from troth.runtime.site import Site
 
 PREFIX: Final = "/.privacy"
 GPC_PATH: Final = "/.well-known/gpc.json"
+OWN_TAGS: Final = {
+    "accept": "consent", "refuse": "refuse", "withdraw": "withdraw", "policy": "policy", "state": "consent",
+    "gpc": "policy",
+}  # fmt: skip
+"""The protected tags of our own routes, by their names."""
 _LOG: Final = logging.getLogger("troth")
 
 PolicyGiven = str | os.PathLike[str] | Policy | Mapping[str, "str | os.PathLike[str] | Policy"]

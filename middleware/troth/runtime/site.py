@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from typing import TypeVar
 
 from troth.engines.embedded import Engine
 from troth.engines.embedded.people import Judge, consent_operator
+from troth.filters.html_marks import compiled
 from troth.filters.names import Glob
 from troth.filters.probes import Probes
 from troth.filters.quiet import Quiet
@@ -56,6 +58,11 @@ class Site:
         self.gates = any(rule.restricts for rule in self.engine.rules[Thing.ELEMENT])
         self.refused: Judge = consent_operator(self.engine.tables, "refused", "of-purpose", (), None)
         """Judges whether the consent that a thing rests on is refused."""
+        asked = _asked_marks(policy)
+        self.marks = tuple(compiled(mark) for mark in policy.marks.values() if mark.id in asked)
+        """The marks that some rule on pages asks for."""
+        self.mark_rules = {rule.id: frozenset(_duty_marks(rule.expect)) for rule in policy.rules if asks_marks(rule)}
+        """The rules on pages that ask for marks, with those that they expect."""
         self.reads_headers = bool(self.engine.rules[Thing.PAGE])
         self.device_consents = tuple(name for name, row in policy.consents.items() if "device" in row.holders)
 
@@ -129,6 +136,41 @@ def needs_binding(rule: Rule) -> bool:
         return True
     parts = (rule.match, rule.only_if, rule.expect)
     return Thing.EXCHANGE in rule.things and any(_reads_purpose(part) for part in parts if part is not None)
+
+
+def asks_marks(rule: Rule) -> bool:
+    """Whether a rule on pages asks for marks, which only the text of the page can tell."""
+    return Thing.PAGE in rule.things and any(True for _ in _marks_of(rule))
+
+
+def _asked_marks(policy: Policy) -> frozenset[str]:
+    return frozenset(name for rule in policy.rules if Thing.PAGE in rule.things for name in _marks_of(rule))
+
+
+def _marks_of(rule: Rule) -> Iterator[str]:
+    for part in (rule.match, rule.only_if, rule.expect, *(opening.condition for opening in rule.openings)):
+        yield from _names_of_marks(part)
+
+
+def _names_of_marks(condition: Condition | None) -> Iterator[str]:
+    match condition:
+        case All(parts) | AnyOf(parts):
+            for part in parts:
+                yield from _names_of_marks(part)
+        case Not(part):
+            yield from _names_of_marks(part)
+        case Names(word=Word.SHOWS, names=names):
+            yield from names
+        case _:
+            pass
+
+
+def _duty_marks(condition: Condition | None) -> Iterator[str]:
+    """Yield the marks that have to be there whatever else is."""
+    parts = condition.parts if isinstance(condition, All) else (condition,)
+    for part in parts:
+        if isinstance(part, Names) and part.word is Word.SHOWS:
+            yield from part.names
 
 
 def _reads_purpose(condition: Condition) -> bool:
