@@ -39,7 +39,9 @@ LOCK_SECONDS: Final = 10.0
 
 _KEY_BYTES: Final = 32
 _LOCK: Final = "lock"
-_OURS: Final = frozenset({_LOCK, ".gitignore", "keys", "trail", "ledger.sqlite3", "generation", "lost+found"})
+_OURS: Final = frozenset(
+    {_LOCK, ".gitignore", "keys", "trail", "ledger.sqlite3", "generation", "switches.yaml", "lost+found"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,11 @@ class Home:
     def generation(self) -> Path:
         """The file that tells workers of each other's writes."""
         return self.path / "generation"
+
+    @property
+    def switches(self) -> Path:
+        """The file that turns single rules off; there is none unless somebody makes it."""
+        return self.path / "switches.yaml"
 
     @property
     def trail_public(self) -> bytes:

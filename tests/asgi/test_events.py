@@ -154,12 +154,12 @@ async def test_a_denied_handshake_counts_as_well(shop: MakeShop) -> None:
 def test_counts_keep_what_a_limit_can_ask_for_and_no_more_keys_than_stated() -> None:
     counts = Counts()
     times = [NOW + timedelta(seconds=n) for n in range(5)]
-    latest = [counts.add((1, "denied", "client", "a"), at, 2) for at in times]
+    latest = [counts.add(("", 2, "denied", "client", "a"), at, 2) for at in times]
     assert latest[0] == (times[0],)
     assert latest[-1] == tuple(times[-3:])
     other = counts.copy()
-    other.add((1, "denied", "client", "a"), times[-1], 2)
-    assert counts.add((1, "denied", "client", "a"), times[0], 2) == (*times[-2:], times[0])
+    other.add(("", 2, "denied", "client", "a"), times[-1], 2)
+    assert counts.add(("", 2, "denied", "client", "a"), times[0], 2) == (*times[-2:], times[0])
     for n in range(MOST_KEYS):
-        counts.add((1, "denied", "client", f"b{n}"), NOW, 2)
-    assert counts.add((1, "denied", "client", "a"), NOW, 2) == (NOW,)
+        counts.add(("", 2, "denied", "client", f"b{n}"), NOW, 2)
+    assert counts.add(("", 2, "denied", "client", "a"), NOW, 2) == (NOW,)

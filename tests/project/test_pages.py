@@ -25,6 +25,7 @@ from troth.rules.presets import PRESETS
 from troth.rules.routes import ROUTE
 from troth.rules.rows import BASES, PROBES, SIGNS, VOCABULARY
 from troth.rules.rulefile import RULE
+from troth.rules.switches import load_switches
 from troth.rules.words import ACTIONS, WORDS
 from troth.runtime.people import read_states
 
@@ -220,6 +221,8 @@ def kind_of(given: Any) -> str:
         return "inline"
     if set(given) <= keys(BINDING):
         return "binding"
+    if all(isinstance(row, dict) and "who" in row for row in given.values()):
+        return "switches"
     return "policy" if set(given) <= set(VOCABULARY) else "attestations"
 
 
@@ -242,8 +245,11 @@ def files_of(block: Block) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.place)
-def test_every_yaml_block_loads(block: Block) -> None:
+def test_every_yaml_block_loads(block: Block, tmp_path: Path) -> None:
     given = value(block.body)
+    if kind_of(given) == "switches":
+        (tmp_path / "switches.yaml").write_text(block.body, "utf-8")
+        assert len(load_switches(tmp_path / "switches.yaml")) == len(given)
     if kind_of(given) == "binding":
         base = load_inline(completed("rules: []\n", block.page), name=block.place)
         assert base.policy is not None

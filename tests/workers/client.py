@@ -182,7 +182,7 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, home: Path | None = None) -> Iterator[Server]:
+def serving(folder: Path, home: Path | None = None, **environ: str) -> Iterator[Server]:
     """Two workers on a fresh home, or on the one given; they are gone when this ends."""
     home = home or folder / "home"
     (folder / "starting").mkdir(parents=True)
@@ -192,6 +192,7 @@ def serving(folder: Path, home: Path | None = None) -> Iterator[Server]:
         "TROTH_HOME": str(home),
         "SEEN_STARTING": str(folder / "starting"),
         "DIE_UNANNOUNCED": str(folder / "die"),
+        **environ,
     }
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

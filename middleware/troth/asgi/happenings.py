@@ -69,7 +69,7 @@ def _recent(judging: Judging, scope: Scope, name: str) -> Mapping[str, tuple[dat
         value = _counted_by(judging, scope, per)
         if value is not None:
             kind = "person" if per in ("subject", "actor") else per
-            key = (id(site), name, per, runtime.names.digest(kind, value))
+            key = (site.host, limit, name, per, runtime.names.digest(kind, value))
             recent[per] = runtime.counts.add(key, now, limit)
     return recent
 

@@ -16,8 +16,10 @@ from troth.asgi.guard import Guard
 from troth.asgi.http import HttpExchange
 from troth.asgi.judging import Observer
 from troth.asgi.lanes import is_own
+from troth.asgi.reloading import DEFAULT_SECONDS, WATCH, Reloader
 from troth.asgi.request import inner_path
 from troth.asgi.websocket import WebSocketExchange
+from troth.errors import ConfigurationError
 from troth.runtime.runtime import BindingGiven, PolicyGiven, Runtime
 
 _SHUT_DOWN: Final = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed"})
@@ -77,6 +79,9 @@ class PolicyMiddleware:
     and a mapping of `status`, `rule` and `clauses`, and returns status, headers and body, or an ASGI app. It is not
     asked for a redirect to https. Where it fails, or returns something else, the built-in page is sent.
 
+    `reload` says every how many seconds the files of policy, binding and switches are looked at (True: every second),
+    in a thread of its own: what changed is loaded, what is broken leaves the last good in force. False: never.
+
     Raises ConfigurationError, with all diagnostics, where policy or home cannot be used: the app does not start.
     """
 
@@ -91,13 +96,29 @@ class PolicyMiddleware:
         mode: str | None = None,
         denied: str | None = None,
         clock: Callable[[], datetime] | None = None,
+        reload: bool | float = True,
         observer: Observer | None = None,
     ) -> None:
         self.app = app
-        self.runtime = Runtime(
+        seconds = _seconds(reload)
+        runtime = Runtime(
             policy=policy, binding=binding, home=home, engine=engine, mode=mode, clock=clock, denied=denied
         )
-        self._server = Server(app, Guard(self.runtime, observer))
+        self._observer = observer
+        self._install(runtime)
+        self._reloader = Reloader(runtime, self._install, seconds)
+        """Kept alive by this: whoever is looked after is looked at."""
+        if seconds:
+            WATCH.add(self._reloader)
+
+    @property
+    def runtime(self) -> Runtime:
+        """The runtime that serves; another one after a reload."""
+        return self._server.guard.runtime
+
+    def _install(self, runtime: Runtime) -> None:
+        """Serve by this runtime from now on. Everything that depends on it is made anew, and put in place at once."""
+        self._server = Server(self.app, Guard(runtime, self._observer))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -134,11 +155,22 @@ def wrap(
     mode: str | None = None,
     denied: str | None = None,
     clock: Callable[[], datetime] | None = None,
+    reload: bool | float = True,
 ) -> PolicyMiddleware:
     """Wrap a whole app from outside: its own error pages and `/.well-known/gpc.json` are covered too.
 
     Takes what `PolicyMiddleware` takes, and raises what it raises.
     """
     return PolicyMiddleware(
-        app, policy=policy, binding=binding, home=home, engine=engine, mode=mode, denied=denied, clock=clock
-    )
+        app, policy=policy, binding=binding, home=home, engine=engine, mode=mode, denied=denied, clock=clock,
+        reload=reload,
+    )  # fmt: skip
+
+
+def _seconds(reload: bool | float) -> float:
+    """Return every how many seconds to look at files; 0 for never."""
+    if isinstance(reload, bool):
+        return DEFAULT_SECONDS if reload else 0.0
+    if not 0.05 <= reload <= 3600:
+        raise ConfigurationError("`reload` is neither a boolean nor between 0.05 and 3600 seconds")
+    return float(reload)

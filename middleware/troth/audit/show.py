@@ -132,6 +132,10 @@ def _route(line: Line) -> str:
     route, method = said.get("route"), said.get("method")
     named = isinstance(route, str) and isinstance(method, str) and route.startswith(f"{method} ")
     parts = (None if named else method, route, said.get("status"))
+    if (
+        said is line and route is None and method is None
+    ):  # nobody asked for anything: a line about the rules themselves
+        parts = (line.get("event"), line.get("rule"), line.get("mode"))
     return " ".join(str(part) for part in parts if part is not None)
 
 

@@ -48,7 +48,7 @@ class Place:
         with _quiet():
             self.guarded = PolicyMiddleware(
                 self.stage.app, policy=policy, binding=binding, home=folder / "home", clock=self.stage.clock,
-                observer=self.stage.observe,
+                observer=self.stage.observe, reload=False,
             )  # fmt: skip
         self.runtime = self.guarded.runtime
         self._unwatched = Server(self.stage.app, Guard(self.runtime))

@@ -31,7 +31,8 @@ from troth.rules.yaml import compose, decode, dump
 
 POLICY_FILES = ("policy.md", "policy.yaml", "rules.yaml", "attestations.yaml")
 """What a fingerprint is taken over: the files that a judgement depends on."""
-_READ = (*POLICY_FILES, "policy.lock")
+FILES = (*POLICY_FILES, "policy.lock")
+"""All that is read of a policy folder."""
 SECTIONS = ("policy", "rules", "attestations", "binding")
 
 
@@ -55,7 +56,7 @@ def load_policy(folder: str | Path) -> Loaded:
     path = Path(folder)
     sources: dict[str, Source] = {}
     found: list[Diagnostic] = []
-    for name in _READ:
+    for name in FILES:
         if (path / name).exists():
             source, wrong = read_file(path / name)
             found.extend(wrong)
@@ -71,7 +72,7 @@ def load_policy(folder: str | Path) -> Loaded:
 
 def load_texts(texts: Dict[str, str], *, name: str = "inline") -> Loaded:
     """Load the files of a policy folder from text; `texts` maps file names (``policy.yaml``, …) to their text."""
-    sources = {file: Source(f"{name}/{file}", text) for file, text in texts.items() if file in _READ}
+    sources = {file: Source(f"{name}/{file}", text) for file, text in texts.items() if file in FILES}
     return _load_sources(sources, name, [])
 
 

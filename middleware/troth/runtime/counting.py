@@ -18,8 +18,8 @@ from troth.model.words import Thing
 MOST_KEYS: Final = 4096
 """So many keys are counted at once."""
 
-Key = tuple[int, str, str, str]
-"""Of which site, which event, counted per what, by which digest."""
+Key = tuple[str, int, str, str, str]
+"""Of which site, up to which limit, which event, counted per what, by which digest."""
 
 
 class Counts:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,16 +19,13 @@ from troth.consent.decoder import Decoder
 from troth.consent.desk import ConsentDesk
 from troth.consent.generation import Generation
 from troth.consent.ledger import Ledger
-from troth.diagnostics import InvalidFiles
 from troth.errors import ConfigurationError, TrailError
 from troth.home import Home
-from troth.model.binding import Binding
-from troth.model.policy import Policy
-from troth.model.words import Mode
-from troth.rules import Loaded, check_together, load_binding, load_policy
+from troth.runtime import revisions
 from troth.runtime.counting import Counts
 from troth.runtime.hooks import Hook
 from troth.runtime.line import encode
+from troth.runtime.loading import BindingGiven, Given, Marks, PolicyGiven, Sites, mark
 from troth.runtime.people import People
 from troth.runtime.site import Site
 
@@ -38,9 +37,6 @@ OWN_TAGS: Final = {
 }  # fmt: skip
 """The protected tags of our own routes, by their names."""
 _LOG: Final = logging.getLogger("troth")
-
-PolicyGiven = str | os.PathLike[str] | Policy | Mapping[str, "str | os.PathLike[str] | Policy"]
-BindingGiven = str | os.PathLike[str] | Binding | Mapping[str, Any] | None
 
 
 class Runtime:
@@ -64,29 +60,75 @@ class Runtime:
         """Answers denials in place of the small page."""
         if engine != "embedded":
             raise ConfigurationError(f"engine {engine!r} is not there; `embedded` is")
-        given = policy if isinstance(policy, Mapping) else {"": policy}
-        if not given:
-            raise ConfigurationError("no policy was given")
-        sites = {host: _site(one, binding, mode) for host, one in given.items()}
-        self.sites: Mapping[str, Site] = sites
-        self.first = next(iter(sites.values()))
+        self.given = Given(policy, binding, mode)
+        before = self.given.marks()
+        read = self.given.read()
         self.clock = clock or _utc_now
         self.seconds: Callable[[], float] = time.time if clock is None else lambda: clock().timestamp()
         """The same clock in seconds of Unix time."""
         self.counts = Counts()
         self.home = Home.open(home)
+        self.closed = threading.Event()
+        """Set when the stores are closed: nothing is loaded any more."""
+        self.marks: Marks = (*before, mark(self.home.switches))
+        """How the files looked just before they were read."""
+        loaded = self.given.load(self.home.switches, read)
+        self.first = loaded.first
         self._open_stores(clock)
-        self.people = {id(site): People(site.policy, site.binding, self.ledger) for site in sites.values()}
+        self._take(loaded)
+        self._tell_start()
+
+    def _take(self, loaded: Sites) -> None:
+        """Judge by these sites from now on. For a runtime that serves nothing yet."""
+        self.loaded = loaded
+        self.sites: Mapping[str, Site] = loaded.by_host
+        self.first = loaded.first
+        sites = self.sites.values()
+        self.people = {id(site): People(site.policy, site.binding, self.ledger) for site in sites}
         self.desks = {
             id(site): ConsentDesk(
                 self.ledger,
                 self.home.cookie_keys[0],
                 lasts={name: row.lasts for name, row in site.policy.consents.items()},
             )
-            for site in sites.values()
+            for site in sites
         }
-        for site in sites.values():
+
+    def renewed(self, loaded: Sites) -> Runtime:
+        """Return a runtime of other sites over the same home, stores and trail; this one goes on as it is.
+
+        Tells the trail first. Raises TrailError where it cannot take the line, ConfigurationError for a missing hook.
+        """
+        new = copy.copy(self)
+        new._take(loaded)
+        for line in revisions.changes(self.loaded, loaded, self.clock().date()):
+            self.write(line)
+        self.trail.policy = new._stamp()
+        new._say_summary()
+        return new
+
+    def refuse(self, reason: str, findings: int) -> None:
+        """Tell the trail, once, that what stands on disk cannot be used and that the last good goes on."""
+        self.write(revisions.refused(self.loaded, self.clock().date(), reason, findings))
+
+    def _tell_start(self) -> None:
+        try:
+            for line in revisions.switched(self.loaded, self.clock().date()):
+                self.write(line)
+        except TrailError as cause:
+            raise ConfigurationError(f"the trail cannot be written: {cause}") from cause
+        self._say_summary()
+
+    def _say_summary(self) -> None:
+        for site in self.sites.values():
             _LOG.info("%s; home %s", site.summary(), self.home.path.name)
+        for line in revisions.spoken(self.loaded):
+            _LOG.warning("%s", line)
+
+    def _stamp(self) -> PolicyStamp:
+        policy = self.first.policy
+        version, _ = self.first.version_at(self.clock().date())
+        return PolicyStamp(id=policy.identity.id, version=version, hash=policy.fingerprint)
 
     def _open_stores(self, clock: Callable[[], datetime] | None) -> None:
         home = self.home
@@ -94,13 +136,9 @@ class Runtime:
         self.ledger = Ledger.open(home.ledger, self.generation, home.ledger_key)
         self.decoder = Decoder(home.cookie_keys, epoch=self.ledger.epoch, retired=self.ledger.retired)
         self.names = Pseudonyms(home.pseudonym_key)
-        policy = self.first.policy
-        version, _ = self.first.version_at(self.clock().date())
-        stamp = PolicyStamp(id=policy.identity.id, version=version, hash=policy.fingerprint)
+        seed, older = home.trail_seed, home.trail_publics[1:]
         try:
-            self.trail = Trail(
-                home.trail, signing_key=home.trail_seed, older_keys=home.trail_publics[1:], policy=stamp, clock=clock
-            )
+            self.trail = Trail(home.trail, signing_key=seed, older_keys=older, policy=self._stamp(), clock=clock)
         except TrailError as cause:
             raise ConfigurationError(f"the trail cannot be opened: {cause}") from cause
         self._write = line_logger(self.trail.stream()).line
@@ -124,6 +162,7 @@ class Runtime:
 
     def close(self) -> None:
         """Seal the trail and close the stores."""
+        self.closed.set()
         self.trail.close()
         self.ledger.close()
         self.generation.close()
@@ -131,29 +170,6 @@ class Runtime:
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def _site(policy: str | os.PathLike[str] | Policy, binding: BindingGiven, mode: str | None) -> Site:
-    """Load one policy with its binding. Raises InvalidFiles for what is wrong in them, or cannot be kept together."""
-    loaded = Loaded(policy=policy) if isinstance(policy, Policy) else load_policy(os.fspath(policy))
-    found = loaded.require()
-    bound = binding if binding is None or isinstance(binding, Binding) else _bound(binding, found)
-    wrong = [one for one in check_together(loaded, bound) if one.is_error] if loaded.places else []
-    if wrong:
-        raise InvalidFiles(wrong)
-    return Site(found, bound, mode=None if mode is None else _mode(mode))
-
-
-def _bound(binding: str | os.PathLike[str] | Mapping[str, Any], policy: Policy) -> Binding:
-    given = binding if isinstance(binding, Mapping) else os.fspath(binding)
-    return load_binding(given, policy).require()
-
-
-def _mode(text: str) -> Mode:
-    try:
-        return Mode(text)
-    except ValueError:
-        raise ConfigurationError(f"mode {text!r} is not one of {', '.join(Mode)}") from None
 
 
 __all__ = ["GPC_PATH", "PREFIX", "BindingGiven", "PolicyGiven", "Runtime"]

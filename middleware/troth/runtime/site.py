@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import TypeVar
@@ -28,13 +28,25 @@ D = TypeVar("D", Header, Attribute, Keep)
 class Site:
     """A policy as it guards one app. Immutable after it is made; hot reload makes a new one.
 
-    `bound` is False where no binding was given: rules that need one then run dry.
+    `bound` is False where no binding was given: rules that need one then run dry. `switches` turns single rules off or
+    dry; `given` is the policy as it was before all that. `host`, for which it was made, is what it is known by over reloads.
     """
 
-    def __init__(self, policy: Policy, binding: Binding | None, *, mode: Mode | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        binding: Binding | None,
+        *,
+        mode: Mode | None = None,
+        switches: Mapping[str, Mode] | None = None,
+        host: str = "",
+    ) -> None:
+        self.host = host
         self.bound = binding is not None
         self.binding = binding or NO_BINDING
-        self.policy = policy = replace(policy, rules=_as_run(policy.rules, bound=self.bound, mode=mode))
+        self.given = policy
+        rules = tuple(_switched(rule, (switches or {}).get(rule.id)) for rule in policy.rules)
+        self.policy = policy = replace(policy, rules=_as_run(rules, bound=self.bound, mode=mode))
         self.engine = Engine(policy, self.binding)
         self.routes = RouteTable(self.binding.routes)
         self.rules = {rule.id: rule for rule in policy.rules}
@@ -123,6 +135,13 @@ def _as_run(rules: tuple[Rule, ...], *, bound: bool, mode: Mode | None) -> tuple
     if mode is Mode.OFF:
         return ()
     return tuple(_moded(rule, bound=bound, mode=mode) for rule in rules)
+
+
+def _switched(rule: Rule, mode: Mode | None) -> Rule:
+    """Return a rule as a switch has it: a switch weakens, and never makes a rule stricter than it is."""
+    if mode is None or rule.mode is Mode.OFF or (mode is Mode.DRY_RUN and rule.mode is Mode.DRY_RUN):
+        return rule
+    return replace(rule, mode=mode)
 
 
 def _moded(rule: Rule, *, bound: bool, mode: Mode | None) -> Rule:
