@@ -29,7 +29,7 @@ class Site:
     """A policy as it guards one app. Immutable after it is made; hot reload makes a new one.
 
     `bound` is False where no binding was given: rules that need one then run dry. `switches` turns single rules off or
-    dry; `given` is the policy as it was before all that. `host`, for which it was made, is what it is known by over reloads.
+    dry; `given` is the policy as it was before all that, `host` what the site is known by over reloads.
     """
 
     def __init__(
