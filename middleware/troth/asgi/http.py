@@ -243,7 +243,7 @@ class HttpExchange:
             self._page = bool(waiting)
             self._guarded = any(rule.restricts for rule in waiting)
             return self._page
-        if body_kind(kind) != "json":
+        if not outbound.is_read(judging, message):
             return False
         self._guarded = judging.head.reads_responses or judging.waits_restricting()
         if self._guarded:
@@ -293,7 +293,7 @@ class HttpExchange:
         elif read and judging.x.route is not None and judging.x.route.records is not None:
             people = judging.runtime.people[id(judging.site)]
             raw = b"".join(part.get("body", b"") for part in read)
-            judging.records = await records.gather(judging, people, raw, outbound.encoding_of(start), limit)
+            judging.records = await records.gather(judging, people, raw, start, limit)
         outgoing = outbound.judge(judging, start, read, limit, self.jar, self.consent_cookies, self._scope)
         if judging.denial is not None:
             await self._deny(title="The response could not be read" if outgoing.unreadable else None)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Protocol
 
 from troth._types import HeaderList
-from troth.asgi.bodies import Read
 from troth.consent.device import ConsentReading
 from troth.engines.embedded import CompiledRule
 from troth.engines.embedded.views import CookieView, ExchangeView, FieldView, PageView, View
@@ -22,6 +21,8 @@ from troth.runtime.site import Site
 
 Observer = Callable[[Exchange, tuple[Finding, ...], Denial | None], None]
 """Is given each exchange as it was judged: for the case runner and tests, which hold it against the reference."""
+FieldFound = tuple[Field, int, object]
+"""A field of a body, the number of values at its place, and the key by which it is edited."""
 _TAKES_AWAY = (Action.WITHHOLD, Action.DENY)
 
 
@@ -41,8 +42,11 @@ class Edits:
 class Records(Protocol):
     """Records of a body that are judged each by its own subject (`asgi.records`)."""
 
-    def judge(self, read: Read, body: bytes, /) -> bytes:
-        """Judge them; returns the body without what has to go."""
+    def judge(self, fields: Iterable[FieldFound], /) -> bytes | None:
+        """Judge them, and the `fields` that stand in none; returns the body without what has to go, None if all stays.
+
+        Raises UnreadableBody where they cannot be read.
+        """
         ...
 
 

@@ -11,6 +11,7 @@ from troth.asgi.bodies import read_body
 from troth.asgi.inbound import guards_of, report_fields
 from troth.asgi.judging import Judging, Sent, takes_away
 from troth.asgi.request import body_kind
+from troth.asgi.rows import is_rows
 from troth.engines.embedded.operators import header_value, is_protected
 from troth.engines.embedded.views import CookieView, ExchangeView
 from troth.errors import UnreadableBody
@@ -50,6 +51,14 @@ def encoding_of(message: Message) -> bytes:
     return pairs.first(list(message.get("headers", ())), b"content-encoding") or b""
 
 
+def is_read(judging: Judging, start: Message) -> bool:
+    """Whether the body of a response can be read: JSON everywhere, CSV and NDJSON where the route binds records."""
+    kind = content_type(start)
+    if body_kind(kind) == "json":
+        return True
+    return judging.x.route is not None and judging.x.route.records is not None and is_rows(kind)
+
+
 def length_of(message: Message) -> int | None:
     """Return the declared length of a response body; None for a stream."""
     for name, value in message.get("headers", ()):
@@ -71,7 +80,7 @@ def judge(
     if buffer is not None:
         body = _held_body(judging, headers, buffer, limit, outgoing)
     elif _hides_records(judging, start):
-        _unreadable(judging, "records in another form than JSON", outgoing)
+        _unreadable(judging, "records in a form that cannot be read", outgoing)
     x.response_pending = False
     x.phase = Phase.RESPONSE_BODY
     judging.close_exchange(sent)
@@ -101,7 +110,7 @@ def _hides_records(judging: Judging, start: Message) -> bool:
     x = judging.x
     if x.route is None or x.route.records is None or x.method == "HEAD" or not 200 <= start["status"] < 300:
         return False
-    if start["status"] in (204, 205) or body_kind(content_type(start)) == "json":
+    if start["status"] in (204, 205) or is_read(judging, start):
         return False
     restricted = any(rule.restricts for rule in judging.site.engine.rules[Thing.RECORD])
     return restricted and not is_protected(ExchangeView(judging.site.engine.tables, x))
@@ -123,6 +132,8 @@ def _held_body(
     try:
         if len(raw) > limit or buffer[-1].get("more_body", False):
             raise UnreadableBody("too-large")  # noqa: TRY301 - one place answers for all reasons
+        if judging.records is not None and is_rows(pairs.first(headers, b"content-type") or b""):
+            return judging.records.judge(())
         read = read_body(
             "json", raw, b"", pairs.first(headers, b"content-encoding") or b"", limit, tagging, x.now.date(),
             judging.known, Direction.RESPONSE,
@@ -131,8 +142,7 @@ def _held_body(
         _unreadable(judging, cause.reason, outgoing)
         return None
     if judging.records is not None:
-        edited = judging.records.judge(read, read.body)
-        return None if edited is read.body else edited
+        return judging.records.judge(read.fields)
     edits = report_fields(judging, read.fields)
     if not judging.depends:
         judging.depends = any(judging.head.field_depends(field.category, Carrier.JSON) for field, _, _ in read.fields)
@@ -143,10 +153,11 @@ def _held_body(
 
 
 def _unreadable(judging: Judging, reason: str, outgoing: Outgoing) -> None:
-    """A body that a restricting rule had to read is not shown; one that was only to be tagged is."""
+    """A body that a restricting rule had to read is not shown; one that was only to be tagged is, or is protected."""
     judging.inspect["response"] = reason
     judging.x.response_unreadable = True
-    if judging.head.residual.guards(Carrier.JSON, Direction.RESPONSE):
+    protected = is_protected(ExchangeView(judging.site.engine.tables, judging.x))
+    if judging.head.residual.guards(Carrier.JSON, Direction.RESPONSE) and not protected:
         outgoing.unreadable = True
         guards = guards_of(judging, "json", Direction.RESPONSE)
         judging.reasons += guards

@@ -1,53 +1,87 @@
-"""Records in a JSON response: found by the binding's selector, judged each by its own subject, cut out one by one."""
+"""Records in a response: found by a selector or row by row, judged each by its own subject, cut out one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from troth.asgi.bodies import Read, as_text
-from troth.asgi.judging import Judging, masks, takes_away
+from troth._types import HeaderList, Message
+from troth.asgi.bodies import as_text
+from troth.asgi.judging import FieldFound, Judging, masks, takes_away
+from troth.asgi.rows import START, FieldEdits, Rows, edit_of, is_rows, read
 from troth.engines.embedded.views import RecordView
 from troth.errors import UnreadableBody
 from troth.filters import coding, json_text
+from troth.filters.headers import first
 from troth.filters.places import ITEM, Path, Place, parse_selector
+from troth.filters.probes import Known
 from troth.filters.splicing import ConcretePath, Edit
-from troth.filters.tagging import Tags
+from troth.filters.tagging import Tagger, Tags
 from troth.model.binding import Route
 from troth.model.facts import ABSENT, UNREADABLE, Direction, Field, Missing, Person, Record
 from troth.model.findings import Finding
 from troth.model.words import UNDECLARED, Carrier, Thing
 from troth.runtime.people import People
 
+_LONG: Final = 18
+
+
+class _Json:
+    """Records that stand anywhere in a JSON body."""
+
+    def __init__(self, body: bytes, selector: str, tagger: Tagger, known: Known) -> None:
+        value = json_text.decode_all(body) if body.strip() else None
+        found = [(path, part) for path, part in select(value, selector) if value is not None]
+        self._body = body
+        self._tagger = tagger
+        self._known = known
+        self._index_of = {path: index for index, (path, _) in enumerate(found)}
+        self.paths = [path for path, _ in found]
+        self.values = [part for _, part in found]
+
+    def edit(self, gone: Set[int], edits: FieldEdits) -> bytes:
+        index_of = self._index_of
+
+        def verdict(place: Place | None, path: ConcretePath) -> Edit | None:
+            if index_of.get(path) in gone:
+                return Edit.REMOVE
+            if place is None:
+                return None
+            index = next((index_of[path[:n]] for n in range(len(path)) if path[:n] in index_of), None)
+            return edit_of(edits, index, place)
+
+        return self._tagger.edit_at(self._body, verdict, known=self._known)
+
 
 class Records:
     """The records of one body: where each stands and what is in it. Facts about them stand in the exchange."""
 
-    __slots__ = ("_judging", "_tags", "found")
+    __slots__ = ("_judging", "_rows", "_starts", "_tags")
 
-    def __init__(self, judging: Judging, found: list[tuple[ConcretePath, Any]], tags: list[Tags]) -> None:
+    def __init__(self, judging: Judging, rows: Rows, starts: set[Path], tags: list[Tags]) -> None:
         self._judging = judging
-        self.found = found
+        self._rows = rows
+        self._starts = starts
         self._tags = tags
 
-    def judge(self, read: Read, body: bytes) -> bytes:
-        """Judge every record and every field; returns the body without what has to go."""
+    def judge(self, fields: Iterable[FieldFound]) -> bytes | None:
+        """Judge every record, its fields, and those `fields` of the body that stand in none.
+
+        Returns the body without what has to go; None if all may stay.
+        """
         judging = self._judging
-        gone = {path for index, (path, _) in enumerate(self.found) if takes_away(self._judge_record(index))}
+        gone = {index for index in range(len(self._tags)) if takes_away(self._judge_record(index))}
         edits: dict[tuple[int | None, Path, str], Edit] = {}
         for index, tags in enumerate(self._tags):
             edits |= self._judge_fields(index, tags)
-        generic = {_generic(path) for path, _ in self.found}
-        for field, n, key in read.fields:
+        for field, n, key in fields:
             place, category = cast("tuple[Path, str]", key)
-            if not any(place[: len(start)] == start for start in generic):
+            if not any(place[: len(start)] == start for start in self._starts):
                 edit = _edit(judging.field(field, n))
                 if edit is not None:
                     edits[None, place, category] = edit
-        if not gone and not edits:
-            return body
-        return judging.site.tagging(judging.x.route).json.edit_at(body, self._verdict(gone, edits), known=judging.known)
+        return self._rows.edit(gone, edits) if gone or edits else None
 
     def _judge_record(self, index: int) -> tuple[Finding, ...]:
         judging = self._judging
@@ -70,21 +104,17 @@ class Records:
                     edits[index, place.path, category] = edit
         return edits
 
-    def _verdict(self, gone: set[ConcretePath], edits: dict[tuple[int | None, Path, str], Edit]) -> Any:
-        index_of = {path: index for index, (path, _) in enumerate(self.found)}
 
-        def verdict(place: Place | None, path: ConcretePath) -> Edit | None:
-            if path in gone:
-                return Edit.REMOVE
-            if place is None:
-                return None
-            index = next((index_of[path[:n]] for n in range(len(path)) if path[:n] in index_of), None)
-            wanted = {edits.get((index, place.path, category)) for category in place.categories or (UNDECLARED,)}
-            if Edit.REMOVE in wanted:
-                return Edit.REMOVE
-            return Edit.MASK if Edit.MASK in wanted else None
+class Unread:
+    """Stands for the rows of a body that cannot be read: judging it says why."""
 
-        return verdict
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def judge(self, fields: Iterable[FieldFound]) -> bytes | None:
+        """Raise UnreadableBody."""
+        del fields
+        raise UnreadableBody(self._reason)
 
 
 def _edit(found: tuple[Finding, ...]) -> Edit | None:
@@ -93,37 +123,49 @@ def _edit(found: tuple[Finding, ...]) -> Edit | None:
     return Edit.MASK if masks(found) else None
 
 
-async def gather(judging: Judging, people: People, raw: bytes, encoding: bytes, limit: int) -> Records | None:
+async def gather(judging: Judging, people: People, raw: bytes, start: Message, limit: int) -> Records | Unread | None:
     """Find the records of a held response and look all their subjects up at once.
 
-    None where the route binds none, or where the body cannot be read: what reads its fields says so.
+    None where the route binds none, or where JSON cannot be read: what reads its fields says so.
     """
     route = judging.x.route
     if route is None or route.records is None:
         return None
+    headers: HeaderList = list(start.get("headers", ()))
+    content_type = first(headers, b"content-type") or b""
+    in_rows = is_rows(content_type)
     try:
-        body = coding.decode(raw, encoding or None, limit=limit)
-        value = json_text.decode_all(body) if body.strip() else None
-        found = [(path, part) for path, part in select(value, route.records) if value is not None]
-    except UnreadableBody:
-        return None
-    tagging = judging.site.tagging(route)
-    today = judging.x.now.date()
-    tags = [tagging.json.tag_part(part, _generic(path), today=today, known=judging.known) for path, part in found]
-    subjects = await _subjects(judging, people, route, [part for _, part in found])
-    counts = list(_counts(value, route))
-    records = []
-    for (path, part), subject, inside in zip(found, subjects, tags, strict=True):
-        record = Record(
-            subject=subject,
-            data=inside.categories(),
-            since=_since(part, route),
-            counts=tuple(n for at, n in counts if at[: len(path)] == path),
+        body = coding.decode(raw, first(headers, b"content-encoding"), limit=limit)
+        tagging = judging.site.tagging(route)
+        rows: Rows
+        if in_rows:
+            rows = read(body, start["status"], content_type, tagging, judging.known, route.record_subject)
+            paths = [START] * len(rows.values)
+        else:
+            rows = _Json(body, route.records, tagging.json, judging.known)
+            paths = [_generic(path) for path in rows.paths]
+    except UnreadableBody as cause:
+        return Unread(cause.reason) if in_rows else None
+    return await _found(judging, people, route, rows, paths)
+
+
+async def _found(
+    judging: Judging, people: People, route: Route, rows: Rows, paths: list[Path]
+) -> Records:  # fmt: skip
+    tagger, today = judging.site.tagging(route).json, judging.x.now.date()
+    tags = [
+        tagger.tag_part(part, path, today=today, known=judging.known)
+        for path, part in zip(paths, rows.values, strict=True)
+    ]
+    subjects = await _subjects(judging, people, route, rows.values)
+    judging.x.records = tuple(
+        Record(
+            subject=subject, data=inside.categories(), since=_since(part, route), counts=_counts(part, route),
             whole_body=not path,
         )
-        records.append(record)
-    judging.x.records = tuple(records)
-    return Records(judging, found, tags)
+        for path, part, subject, inside in zip(paths, rows.values, subjects, tags, strict=True)
+    )  # fmt: skip
+    return Records(judging, rows, set(paths), tags)
 
 
 async def _subjects(judging: Judging, people: People, route: Route, parts: list[Any]) -> list[Person | Missing | None]:
@@ -170,9 +212,16 @@ def _since(part: Any, route: Route) -> datetime | Missing:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _counts(value: Any, route: Route) -> Iterable[tuple[ConcretePath, int]]:
-    for selector in route.counts:
-        yield from ((path, n) for path, n in select(value, selector) if type(n) is int)
+def _counts(part: Any, route: Route) -> tuple[int, ...]:
+    """Return the counts inside a record. What stands for one and is no whole number counts as nobody: too few."""
+    counted = (count for selector in route.counts for _, count in select(part, selector) if count is not None)
+    return tuple(_count(count) for count in counted)
 
 
-__all__ = ["Records", "gather", "select"]
+def _count(count: Any) -> int:
+    if type(count) is int:
+        return count
+    return int(count) if isinstance(count, str) and count.isascii() and count.isdigit() and len(count) < _LONG else 0
+
+
+__all__ = ["Records", "Unread", "gather", "select"]

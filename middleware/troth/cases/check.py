@@ -55,9 +55,10 @@ def failures(case: Case, played: Played) -> Iterator[Failure]:
         yield from check_headers("headers", expect.headers, played.response.headers)
         yield from check_cookies(expect.cookies, played.response.headers)
         sent = case.app.body.content if case.app is not None and case.app.body is not None else b""
+        kind = "".join(values_of(played.response.headers, "content-type")).lower()
         for name, wanted in (("body", expect.body), ("fields", expect.fields), ("records", expect.records)):
             if name != "records" or case.facts is None:
-                yield from check_body(name, wanted, played.response.body, sent)
+                yield from check_body(name, wanted, played.response.body, sent, kind)
     if case.facts is not None:
         yield from _records(expect.records, case.facts, played.reasons)
     if expect.unchanged is not None:

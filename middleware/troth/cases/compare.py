@@ -2,7 +2,7 @@
 
 Not denied: the findings are equal. Denied: both deny, and the rules that denied on the wire are among those of the
 reference. A part that could not be taken out, such as a segment of the path, denies on the wire
-only.
+only; so does a rule on fields of a body that could not be read.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _denied_otherwise(denial: Denial, found: Judgement, x: Exchange) -> tuple[st
     """Say which rules denied on the wire and not for the reference. A body that could not be read no rule denied."""
     theirs = {finding.rule for finding in found.denial.findings} if found.denial is not None else set()
     theirs |= {finding.rule for finding in found.findings if _cannot_be_cut(finding, x)}
-    beyond = [finding for finding in denial.findings if finding.rule not in theirs]
+    beyond = [finding for finding in denial.findings if finding.rule not in theirs and not _saw_nothing(finding, x)]
     return (f"the reference does not deny by: {_named(beyond)}",) if beyond else ()
 
 
@@ -83,6 +83,11 @@ def _cannot_be_cut(finding: Finding, x: Exchange) -> bool:
     if finding.thing is not Thing.FIELD or finding.item is None or finding.action not in RESTRICTING:
         return False
     return x.fields[finding.item].carrier is Carrier.PATH
+
+
+def _saw_nothing(finding: Finding, x: Exchange) -> bool:
+    """Whether a rule on fields denied because a body could not be read: the reference is given no field to judge."""
+    return finding.thing is Thing.FIELD and finding.item is None and (x.request_unreadable or x.response_unreadable)
 
 
 def _unequal(mine: list[Finding], theirs: list[Finding]) -> tuple[str, ...]:

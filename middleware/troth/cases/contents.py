@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Iterator
 from typing import Any, Final
@@ -15,17 +17,29 @@ from troth.cases.values import Wanted
 _NO_JSON: Final = object()
 
 
-def _parsed(body: bytes) -> Any:
+def _parsed(body: bytes, kind: str) -> Any:
+    """Return a body as a value: JSON, or the list of its rows; of CSV mappings of names to texts that are not empty."""
     try:
+        if "csv" in kind:
+            return _rows(body.decode("utf-8-sig"))
+        if "ndjson" in kind or "jsonl" in kind:
+            return [json.loads(line) for line in body.split(b"\n") if line.strip()]
         return json.loads(body)
-    except ValueError:
+    except (ValueError, csv.Error):
         return _NO_JSON
 
 
-def check_body(what: str, wanted: Wanted, body: bytes, sent: bytes) -> Iterator[Failure]:
-    """Check a body against what it should hold; `sent` is what it was before anything was done to it."""
-    value, text = _parsed(body), body.decode("utf-8", "replace")
-    yield from _parts(what, wanted, value, text, _parsed(sent))
+def _rows(text: str) -> list[dict[str, str]]:
+    head = text.partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    return [{name: cell for name, cell in row.items() if name and cell} for row in reader]
+
+
+def check_body(what: str, wanted: Wanted, body: bytes, sent: bytes, kind: str = "") -> Iterator[Failure]:
+    """Check a body of the content type `kind` against what it should hold; `sent` is what it was before."""
+    value, text = _parsed(body, kind), body.decode("utf-8", "replace")
+    yield from _parts(what, wanted, value, text, _parsed(sent, kind))
     yield from (Failure(what, exact, text) for exact in wanted.exact if text != exact)
     for one in wanted.json:
         if value is _NO_JSON or value != one:

@@ -7,7 +7,7 @@ import binascii
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from troth.cases.plain import ANY_TEXT, JSON, By, Json, text_of, texts_of
+from troth.cases.plain import ANY_TEXT, JSON, By, Json, json_of, text_of, texts_of
 from troth.cases.values import Answer, Body, Headers, Request, Url
 from troth.rules.nodes import Mapping, Node, Scalar, Sequence
 from troth.rules.reader import Reader, described
@@ -20,6 +20,8 @@ _TYPES: Final = {
     "json": "application/json",
     "form": "application/x-www-form-urlencoded",
     "multipart": f"multipart/form-data; boundary={_BOUNDARY}",
+    "ndjson": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
     "text": "text/plain; charset=utf-8",
     "html": "text/html; charset=utf-8",
     "body": "application/octet-stream",
@@ -137,6 +139,14 @@ def _part(name: str, node: Node, reader: Reader) -> str:
     return f"--{_BOUNDARY}\r\nContent-Disposition: {said}\r\n{kind}\r\n{row.get('text', '')}\r\n"
 
 
+def _lines(node: Node, reader: Reader) -> bytes | None:
+    """Read a list of values, each of which makes a line, or a text as it stands."""
+    if isinstance(node, Sequence):
+        return "".join(f"{json_of(one).text}\n" for one in node.items).encode()
+    found = text_of(node, reader)
+    return None if found is None else found.encode()
+
+
 def _bytes(node: Node, reader: Reader) -> bytes | None:
     found = scalar(node, reader, "base64")
     try:
@@ -150,6 +160,8 @@ _BODIES: Final[dict[str, Any]] = {
     "json": JSON,
     "form": By(_form, {"type": ["object", "array"]}),
     "multipart": By(_multipart, {"type": "object"}),
+    "ndjson": By(_lines, {"type": ["array", "string"]}),
+    "csv": ANY_TEXT,
     "text": ANY_TEXT,
     "html": ANY_TEXT,
     "body": ANY_TEXT,
