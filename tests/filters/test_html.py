@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from turbohtml import Element, Node, Text, parse
 
 from troth.errors import UnreadableBody
 from troth.filters.html import Scanner, decode
@@ -110,6 +111,13 @@ def test_words_that_a_visitor_does_not_see_are_not_shown(text: str) -> None:
 
 def test_letters_that_are_written_in_two_ways_are_one() -> None:
     assert shows("<p>Datenschutzerkl\u0061\u0308rung", text="DATENSCHUTZERKL\u00c4RUNG")
+
+
+@pytest.mark.parametrize("mark", ["help(at)shop.example", "help@shop.example"])
+def test_an_address_is_one_however_its_at_is_written(mark: str) -> None:
+    for text in ("help@shop.example", "help (at) shop.example", "HELP[at]shop.example", "help at shop.example"):
+        assert shows(f"<p>Write to {text}.", text=mark)
+    assert not shows("<p>Write to help.shop.example or sales@shop.example", text=mark)
 
 
 # links, controls, notices, scripts -------------------------------------------------------------------------------
@@ -291,7 +299,7 @@ def test_one_sign_alone_has_to_stand_within_its_span() -> None:
 
 def test_near_is_within_a_hundred_characters() -> None:
     signs = {"date": "of-version", "near": "effective date"}
-    assert shows("<td>Effective date</td><td>2 May 2018</td>", **signs)
+    assert shows("<table><td>Effective date</td><td>2 May 2018</td>", **signs)
     assert shows("<p>2 May 2018: effective date", **signs)
     assert not shows(f"<p>Effective date: see below. {'word ' * 30} 2 May 2018", **signs)
     assert shows(f"<p>2 May 2018. {'word ' * 30} Effective date: 2 May 2018", **signs)
@@ -373,6 +381,51 @@ def test_what_stands_in_a_template_or_a_comment_is_never_shown(text: str) -> Non
     assert not shows(f"<!--{inert.lstrip('->')} secret --><p>x", text="secret")
     closed = inert.replace("<script>", "").replace("<textarea>", "").replace("<!--", "").replace("<![CDATA[", "")
     assert not shows(f"<template>{closed} <b>secret</b></template><p>x", text="secret")
+
+
+def seen_in_tree(html: str) -> set[str]:
+    """Return the words that are seen in the tree that the standard builds of a page."""
+    words: set[str] = set()
+
+    def walk(node: Node) -> None:
+        if isinstance(node, Text):
+            words.update(node.data.split())
+        elif not isinstance(node, Element) or not (node.tag in UNDRAWN or "hidden" in node.attrs):
+            for child in node.children:
+                walk(child)
+
+    walk(parse(html, scripting=True))
+    return words
+
+
+UNDRAWN = frozenset({"template", "script", "style", "textarea", "noscript", "title"})
+HIDDEN = [
+    "p", "div", "span", "ul", "ol", "li", "dl", "dt", "dd", "h1", "h2", "section", "button", "label", "details",
+    "td", "th", "center", "fieldset",
+]  # fmt: skip
+NEVER_HIDDEN = ["b", "i", "em", "br", "hr", "script", "style", "template", "noscript", "textarea"]
+TAGS = st.one_of(
+    st.sampled_from(HIDDEN).map("<{}>".format),
+    st.sampled_from(HIDDEN).map("<{} hidden>".format),
+    st.sampled_from([*HIDDEN, *NEVER_HIDDEN, "table"]).map("</{}>".format),
+    st.sampled_from(NEVER_HIDDEN).map("<{}>".format),
+    st.sampled_from(["<table><tr><td>", "</td></tr></table>", "<svg><path/></svg>", "<svg><g><p>", "</body>"]),
+    st.just(" "),
+)
+
+
+@settings(max_examples=1500)
+@given(st.lists(TAGS, max_size=14))
+def test_what_is_seen_is_what_is_seen_in_the_tree_of_the_standard(tags: list[str]) -> None:
+    html = "<!doctype html>" + "".join(f"{tag} w{n} " if n % 2 else tag for n, tag in enumerate(tags))
+    if "<table><tr><td>" in html and html.count("</t") > 0:
+        return  # words between the cells of a table are moved out of it, which is not followed
+    assert set(outline(html).words.split()) == seen_in_tree(html)
+
+
+def test_drawings_and_their_parts_end_as_they_say() -> None:
+    icons = "<svg hidden/>" + "<svg viewBox='0 0 1 1'>" + "<path d='M0 0'/>" * 3000 + "<g hidden/></svg>"
+    assert shows(f"<p>{icons} privacy policy", text="privacy policy")
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ _READABLE: Final = frozenset({
 class Sink(Protocol):
     """Takes what stands in a page, in its order. Text may come in any number of parts."""
 
-    def start(self, tag: str, attributes: Attributes, /) -> None:
-        """Take a start tag; names are in lower case, of an attribute that stands there twice the first counts."""
+    def start(self, tag: str, attributes: Attributes, /, *, closed: bool) -> None:
+        """Take a start tag, in lower case; of an attribute that is there twice the first counts. `closed`: ``/>``."""
         ...
 
     def end(self, tag: str, /) -> None:
@@ -75,7 +75,8 @@ class Scanner:
                 sink.text(token.data or "")
             elif kind is _START:
                 attributes = token.attrs
-                sink.start(token.tag or "", dict(reversed(attributes)) if attributes else _NONE)
+                found = dict(reversed(attributes)) if attributes else _NONE
+                sink.start(token.tag or "", found, closed=token.self_closing)
             elif kind is _END:
                 sink.end(token.tag or "")
 

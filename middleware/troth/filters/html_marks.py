@@ -22,6 +22,8 @@ _NEAR: Final = 100
 """Characters between what stands near."""
 _MOST: Final = 200
 """Places of one sign that are looked at, where a mark has several signs."""
+_AN_AT: Final = re.compile(r" ?(?:@|[(\[{]at[)\]}]) ?")
+_AT: Final = r"(?: ?(?:@|[(\[{] ?at ?[)\]}]) ?| at )"
 OF_VERSION: Final = "of-version"
 
 
@@ -77,11 +79,11 @@ def compiled(mark: Mark) -> PageMark:
 
 
 def _text(value: str) -> Finder:
-    """Words that begin where a word begins, in one block."""
+    """Words that begin where a word begins, in one block; an address with its ``@`` in any guise."""
     words = " ".join(plain(composed(value)).split())
     if not words:
         return lambda _page: iter(())
-    pattern = re.compile((r"(?<!\w)" if words[0].isalnum() else "") + re.escape(words))
+    pattern = re.compile((r"(?<!\w)" if words[0].isalnum() else "") + _AT.join(map(re.escape, _AN_AT.split(words))))
     return lambda page: _in_words(pattern, page.outline)
 
 

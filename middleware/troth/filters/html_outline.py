@@ -16,11 +16,12 @@ from typing import Final
 
 from troth.errors import UnreadableBody
 from troth.filters.html import Attributes
-from troth.filters.html_stack import BLOCKS, Entry, OpenElements, tag_set
+from troth.filters.html_stack import BLOCKS, FOREIGN, Entry, OpenElements, tag_set
 
 _VOID: Final = tag_set(
     "area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr"
 )
+_UNPUSHED: Final = _VOID | {"head"}
 _INERT: Final = tag_set("template noscript noembed noframes iframe textarea title")
 """Elements whose content is neither drawn nor run."""
 _UNDRAWN: Final = _INERT | tag_set("script style video audio canvas datalist")
@@ -117,22 +118,22 @@ class Outline:
 
     # tags ------------------------------------------------------------------------------------------------------
 
-    def start(self, tag: str, attributes: Attributes) -> None:
+    def start(self, tag: str, attributes: Attributes, *, closed: bool = False) -> None:
         """Take a start tag."""
         self._position += 1
-        if tag == "form" and self._form is not None and not self._inert:
+        if not self._open.takes(tag) or (tag == "form" and self._form is not None and not self._inert):
             return  # there is no form in a form
         self._open.before(tag)
         if tag in BLOCKS:
             self._glue = _BREAK
         elif tag == "br":
             self._space()
-        hides = tag in _UNDRAWN or _is_hidden(tag, attributes)
+        hides = tag in _UNDRAWN or (tag != "head" and _is_hidden(tag, attributes))
         if not (hides or self._undrawn):
             self._see(tag, attributes)
         if not self._inert:
             self._live(tag, attributes)
-        if tag not in _VOID:
+        if tag not in _UNPUSHED and not (closed and (tag in FOREIGN or self._open.in_drawing)):
             self._push(tag, hides=hides)
 
     def _live(self, tag: str, attributes: Attributes) -> None:

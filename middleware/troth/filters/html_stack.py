@@ -8,7 +8,8 @@ is the reordering of formatting elements and of text inside tables; neither hide
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from itertools import islice
 from typing import Final, NamedTuple
 
 from troth.errors import UnreadableBody
@@ -20,7 +21,7 @@ def tag_set(names: str) -> frozenset[str]:
 
 
 _PARTS_OF_TABLES: Final = tag_set("table caption tbody thead tfoot tr td th")
-_BORDERS: Final = tag_set("td th caption button object marquee applet template")
+_BORDERS: Final = tag_set("table td th caption object marquee applet template select")
 BLOCKS: Final = tag_set(
     "address article aside blockquote body caption center dd details dialog dir div dl dt fieldset figcaption figure "
     "footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol optgroup option p pre search "
@@ -31,19 +32,42 @@ _END_A_PARAGRAPH: Final = BLOCKS - {"body", "html", "legend", "option", "optgrou
 _CELLS: Final = frozenset({"td", "th"})
 _ROWS: Final = _CELLS | {"tr"}
 _GROUPS: Final = _ROWS | {"tbody", "thead", "tfoot"}
-_BEFORE: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
-    **dict.fromkeys(_END_A_PARAGRAPH, (frozenset({"p"}), _BORDERS | {"table"})),
-    "li": (frozenset({"li", "p"}), _BORDERS | {"table", "ul", "ol", "menu"}),
-    "dt": (frozenset({"dt", "dd", "p"}), _BORDERS | {"table", "dl"}),
-    "dd": (frozenset({"dt", "dd", "p"}), _BORDERS | {"table", "dl"}),
-    "option": (frozenset({"option"}), frozenset({"select", "datalist"})),
-    "optgroup": (frozenset({"option", "optgroup"}), frozenset({"select"})),
-    **dict.fromkeys(_CELLS, (_CELLS, frozenset({"table", "tr", "template"}))),
-    "tr": (_ROWS, frozenset({"table", "template"})),
-    **dict.fromkeys(("tbody", "thead", "tfoot"), (_GROUPS, frozenset({"table", "template"}))),
+_SPECIAL: Final = (
+    BLOCKS
+    | _BORDERS
+    | tag_set("button select textarea iframe noscript noembed noframes style script title img input embed xmp")
+)
+"""Elements that an end tag of another kind does not reach across, unless that kind is one of them."""
+_HEADINGS: Final = frozenset(f"h{level}" for level in range(1, 7))
+_KEEPS_ITEMS: Final = (BLOCKS | _BORDERS | {"button", "select"}) - {"address", "div", "p", "option", "optgroup"}
+_Rule = tuple[frozenset[str], frozenset[str]]
+_KEEPS_PARAGRAPHS: Final = _BORDERS | {"button"}
+_KEEPS_OPEN: Final = {"p": _KEEPS_PARAGRAPHS, "li": _BORDERS | {"ul", "ol"}}
+"""What an end tag does not reach across, for those that stop at more than borders."""
+_PARAGRAPH: Final[_Rule] = (frozenset({"p"}), _KEEPS_PARAGRAPHS)
+_IN_TABLE: Final = frozenset({"table", "template"})
+_BEFORE: Final[dict[str, tuple[_Rule, ...]]] = {
+    **dict.fromkeys(_END_A_PARAGRAPH, (_PARAGRAPH,)),
+    "li": (_PARAGRAPH, (frozenset({"li"}), _KEEPS_ITEMS - {"li"})),
+    **dict.fromkeys(("dt", "dd"), (_PARAGRAPH, (frozenset({"dt", "dd"}), _KEEPS_ITEMS - {"dt", "dd"}))),
+    "option": ((frozenset({"option"}), frozenset({"select", "datalist"})),),
+    "optgroup": ((frozenset({"option", "optgroup"}), frozenset({"select"})),),
+    "a": ((frozenset({"a"}), _SPECIAL),),
+    "button": ((frozenset({"button"}), _BORDERS),),
+    **dict.fromkeys(_CELLS, ((_CELLS, _IN_TABLE | {"tr"}),)),
+    "tr": ((_ROWS, _IN_TABLE),),
+    **dict.fromkeys(("tbody", "thead", "tfoot"), ((_GROUPS, _IN_TABLE),)),
 }
 """What ends before an element of some kind begins, and what stands between and keeps it open."""
-_LOOK_BACK: Final = 32
+FOREIGN: Final = frozenset({"svg", "math"})
+_INTEGRATES: Final = frozenset({"foreignobject", "desc", "title", "annotation-xml", "mi", "mo", "mn", "ms", "mtext"})
+_BREAKS_OUT: Final = tag_set(
+    "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu meta "
+    "nobr ol p pre ruby s small span strong strike sub sup table tt u ul var"
+)
+"""Elements that end a drawing, unless they stand in a part of it that holds HTML."""
+_GONE: Final = ""
+_LOOK_BACK: Final = 64
 _DEEPEST: Final = 1000
 
 
@@ -59,7 +83,7 @@ class Entry(NamedTuple):
 class OpenElements:
     """The open elements, innermost last. `ended` is told of each that ends."""
 
-    __slots__ = ("_ended", "_entries", "_here", "_in_scope")
+    __slots__ = ("_drawings", "_ended", "_entries", "_here", "_in_scope")
 
     def __init__(self, ended: Callable[[Entry], None]) -> None:
         self._ended = ended
@@ -68,6 +92,7 @@ class OpenElements:
         """How many of each are open since the innermost border, and since those around it."""
         self._in_scope: list[defaultdict[str, int]] = [defaultdict(int)]
         """The same since the innermost template."""
+        self._drawings = 0
 
     def push(self, entry: Entry) -> None:
         """Open an element. Raises UnreadableBody (``too-deep``) where no page of anybody's is."""
@@ -77,6 +102,7 @@ class OpenElements:
         self._entries.append(entry)
         self._here[-1][tag] += 1
         self._in_scope[-1][tag] += 1
+        self._drawings += tag in FOREIGN
         if tag in _BORDERS:
             self._here.append(defaultdict(int))
         if tag == "template":
@@ -89,17 +115,42 @@ class OpenElements:
             self._here.pop()
         if tag == "template":
             self._in_scope.pop()
-        self._here[-1][tag] -= 1
-        self._in_scope[-1][tag] -= 1
+        if tag != _GONE:
+            self._here[-1][tag] -= 1
+            self._in_scope[-1][tag] -= 1
+        self._drawings -= tag in FOREIGN
         self._ended(entry)
+        if self._entries and self._entries[-1].tag == _GONE:
+            self._pop()
         return tag
+
+    def takes(self, tag: str) -> bool:
+        """Whether an element of this kind can begin here: parts of tables outside of one are nothing to a browser.
+
+        A list of choices in another one ends that, and is none.
+        """
+        if tag == "select" and self._in_scope[-1].get(tag):
+            self._pop_to((tag,))
+            return False
+        if tag not in _PARTS_OF_TABLES or tag == "table" or len(self._in_scope) > 1:
+            return True
+        return self._in_scope[-1].get("table", 0) > 0
 
     def before(self, tag: str) -> None:
         """End what ends where an element of this kind begins."""
-        rule = _BEFORE.get(tag)
-        if rule is None:
-            return
-        ends, keeps = rule
+        if tag in _BREAKS_OUT and self._drawings:
+            self._end_before(FOREIGN, _INTEGRATES)
+        for ends, keeps in _BEFORE.get(tag, ()):
+            self._end_before(ends, keeps)
+        if tag in _HEADINGS and self._entries and self._entries[-1].tag in _HEADINGS:
+            self._pop()
+
+    @property
+    def in_drawing(self) -> bool:
+        """Whether a drawing or a formula is open."""
+        return self._drawings > 0
+
+    def _end_before(self, ends: frozenset[str], keeps: frozenset[str]) -> None:
         open_here = self._in_scope[-1]
         if not any(open_here.get(one) for one in ends):
             return
@@ -116,15 +167,50 @@ class OpenElements:
 
     def end(self, tag: str) -> None:
         """Take an end tag. One that ends nothing, or stands behind a border, counts for nothing."""
+        if self._drawings and tag in ("p", "br"):
+            self._end_before(FOREIGN, _INTEGRATES)
+        if tag == "form":
+            self._end_form()
+        elif tag in _HEADINGS:
+            if any(self._here[-1].get(one) for one in _HEADINGS):
+                self._pop_to(_HEADINGS)
+        elif self._may_end(tag):
+            self._pop_to((tag,))
+
+    def _pop_to(self, tags: Collection[str]) -> None:
+        while self._pop() not in tags:
+            pass
+
+    def _may_end(self, tag: str) -> bool:
         if tag == "template":
-            known = len(self._in_scope) > 1
-        elif tag in _PARTS_OF_TABLES or tag in _BORDERS:
-            known = self._in_scope[-1].get(tag, 0) > 0
-        else:
-            known = self._here[-1].get(tag, 0) > 0
-        if known and tag not in ("html", "body"):
-            while self._pop() != tag:
-                pass
+            return len(self._in_scope) > 1
+        if tag in _PARTS_OF_TABLES or tag in _BORDERS:
+            return self._in_scope[-1].get(tag, 0) > 0
+        if not self._here[-1].get(tag) or tag in ("html", "body"):
+            return False
+        keeps = _SPECIAL if tag not in _SPECIAL else _KEEPS_OPEN.get(tag)
+        return keeps is None or self._is_near(tag, keeps)
+
+    def _is_near(self, tag: str, between: frozenset[str]) -> bool:
+        """Whether nothing that keeps it open stands between here and the last such element."""
+        for entry in islice(reversed(self._entries), _LOOK_BACK):
+            if entry.tag == tag:
+                return True
+            if entry.tag in between:
+                return False
+        return False
+
+    def _end_form(self) -> None:
+        """End a form: what is open inside of it stays open, and is inside of nothing."""
+        if not self._here[-1].get("form"):
+            return
+        if self._entries[-1].tag == "form":
+            self._pop()
+            return
+        at = next(at for at in range(len(self._entries) - 1, -1, -1) if self._entries[at].tag == "form")
+        self._entries[at] = self._entries[at]._replace(tag=_GONE)
+        self._here[-1]["form"] -= 1
+        self._in_scope[-1]["form"] -= 1
 
 
 __all__ = ["BLOCKS", "Entry", "OpenElements", "tag_set"]
