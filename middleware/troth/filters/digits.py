@@ -1,9 +1,14 @@
-"""Numbers that identify: payment cards and telephone numbers, told from time stamps, dates and ids."""
+"""Payment card numbers, told from time stamps, order numbers, device numbers and ids."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
+
+from troth.filters.nearby import plain_digits, says_other
+from troth.filters.phones import is_phone
+
+__all__ = ["is_card", "is_card_number", "is_phone"]
 
 _CARD: Final = re.compile(
     r"(?<!\d)(?<!\d\.)(?=("
@@ -27,33 +32,26 @@ _NO_DIGIT: Final = re.compile(r"\D+")
 _DOUBLED: Final = str.maketrans("0123456789", "0246813579")
 _SHORTEST_CARD: Final = 13
 _LONGEST_CARD: Final = 19
-_PHONE: Final = re.compile(
-    r"(?<![\w+.\-])(?:"
-    r"\+[1-9](?:[ ().\-/]{0,2}\d){6,14}"
-    r"|\(?[2-9]\d{2}\)?([ .\-])\d{3}\1\d{4}"
-    r"|\([2-9]\d{2}\) ?\d{3}[ .\-]\d{4}"
-    r"|\(?0\d{1,4}\)?[ \-/]\d{2,4}(?:[ \-]?\d{2,4}){1,3}"
-    r")(?![\w\-]|\.\d|:\d)"
-)
-_RUN: Final = re.compile("[0-9\x80-\U0010ffff][0-9 ().\\-/\x80-\U0010ffff]{6}")
-"""What no telephone number can do without: cheap to look for. Other scripts have digits too."""
-_DATE: Final = re.compile(r"\d{1,2}[-/. ]\d{1,2}[-/. ](?:19|20)\d{2}")
-_FEWEST_PHONE_DIGITS: Final = 8
-_MOST_PHONE_DIGITS: Final = 15
 
 
 def is_card(text: str) -> bool:
     """Say whether a payment card number stands in `text`: Luhn, issuer prefix and that issuer's length all agree.
 
-    Takes digits in one run or in the groups that cards print. Time stamps and snowflake ids have no issuer's prefix.
+    Takes digits in one run or in the groups that cards print. Time stamps and snowflake ids have no issuer's prefix; a
+    number that is named as one of an order, a parcel or a device is taken for that, and one of 13 digits that is also a
+    valid article number (EAN) for an article.
     """
+    text = plain_digits(text)
     if len(text) < _SHORTEST_CARD or not _CARD_START.search(text):
         return False
-    for found in _CARD.finditer(text):
-        number = _NO_DIGIT.sub("", found[1])
-        if _ISSUERS.fullmatch(number) and _luhn(number):
-            return True
-    return False
+    return any(_is_card(text, found) for found in _CARD.finditer(text))
+
+
+def _is_card(text: str, found: re.Match[str]) -> bool:
+    number = _NO_DIGIT.sub("", found[1])
+    if not _ISSUERS.fullmatch(number) or not _luhn(number) or says_other(text, found.start()):
+        return False
+    return len(number) != _SHORTEST_CARD or not _is_article(number)
 
 
 def is_card_number(number: int) -> bool:
@@ -61,20 +59,10 @@ def is_card_number(number: int) -> bool:
     return 10 ** (_SHORTEST_CARD - 1) <= number < 10**_LONGEST_CARD and is_card(str(number))
 
 
-def is_phone(text: str) -> bool:
-    """Say whether a telephone number stands in `text`: international with ``+``, or national with its separators.
-
-    A bare run of digits is none: it may as well be an id, a time or a price.
-    """
-    if len(text) <= _FEWEST_PHONE_DIGITS or not _RUN.search(text):
-        return False
-    for found in _PHONE.finditer(text):
-        digits = len(_NO_DIGIT.sub("", found[0]))
-        if _FEWEST_PHONE_DIGITS <= digits <= _MOST_PHONE_DIGITS and not _DATE.match(found[0]):
-            return True
-    return False
-
-
 def _luhn(number: str) -> bool:
     plain, doubled = number[-1::-2], number[-2::-2].translate(_DOUBLED)
     return sum(map(int, plain + doubled)) % 10 == 0
+
+
+def _is_article(number: str) -> bool:
+    return (sum(map(int, number[::2])) + 3 * sum(map(int, number[1::2]))) % 10 == 0

@@ -16,17 +16,32 @@ from urllib.parse import unquote
 
 from troth.filters.digits import is_card, is_card_number, is_phone
 from troth.filters.names import NONE, Categories
+from troth.filters.nearby import says_version
 from troth.filters.patterns import compile_pattern
 from troth.filters.unwrapping import unwrapped
 
 _LOCAL: Final = re.compile(r"[\w.+\-%'!#$&*/=?^`{|}~]")
-_DOMAIN: Final = re.compile(r"[\w\-]{1,63}(?:\.[\w\-]{1,63}){0,8}?\.[^\W\d_]{2,63}(?![\w\-])")
+_QUOTED_LOCAL: Final = re.compile(r'(?<!\w)"[^"@]{1,64}"$')
+_DOMAIN: Final = re.compile(
+    r"[\w\-]{1,63}(?:\.[\w\-]{1,63}){0,8}\.(?:[^\W\d_]{2,63}|xn--[A-Za-z0-9\-]{2,59})(?![\w\-])"
+    r"|\[[0-9A-Fa-f:.]{3,45}\]"
+)
+_NO_MAILBOX: Final = re.compile(r"(?:://[^\s/?#@<>]{1,96}|(?:^|[\s(,;>])@[\w.\-]{1,64})$")
+"""Before the sign: the name and password of a URL, or a second sign, as handles have."""
+_REMOTE: Final = re.compile(r":[A-Za-z~][\w.\-]{0,63}/")
+"""Behind the host: the path of a repository, as in ``git@example.com:group/project``."""
+_BACK: Final = 100
 _SCALED_IMAGE: Final = re.compile(r"\d{1,2}x\.[a-z]{3,4}(?![\w.])")
 _BYTE: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
-_IPV4: Final = re.compile(rf"(?<![\w.:])(?!\d{{1,3}}\.0\.0\.0){_BYTE}(?:\.{_BYTE}){{3}}(?!\w|\.\w)", re.ASCII)
-"""(A version such as 126.0.0.0, as browsers give it, is a network at most.)"""
+_IPV4: Final = re.compile(
+    r"(?<![^\W_])(?<!\.)(?:(?<!:)|(?<=[A-Za-z]{3}:)|(?<=\bip:))"
+    rf"(?!\d{{1,3}}\.0\.0\.0|255\.255\.){_BYTE}(?:\.{_BYTE}){{3}}(?!\w|\.\w)",
+    re.ASCII,
+)
+"""(A version such as 126.0.0.0, as browsers give it, is a network at most, and what begins 255.255 a mask.)"""
 _IPV6: Final = re.compile(r"(?<![\w.:])(?=[^.\s]{0,6}:)[0-9A-Fa-f:.]{3,45}(?![\w:])")
 _DIGITS: Final = ("0-9\x80-\U0010ffff", r"[0-9 ().\-/" + "\x80-\U0010ffff]{6}")
+_HARDWARE: Final = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){7}")
 _SIGNS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "email": (("@", "(?<=@)"),),
     "ip": ((":", "[0-9A-Fa-f]{0,4}:"), ("0-9", r"\.[0-9]{1,3}\.[0-9]")),
@@ -206,15 +221,28 @@ def has_email(text: str) -> bool:
     """Say whether an e-mail address stands in `text`."""
     at = text.find("@")
     while at >= 0:
-        if at and _LOCAL.match(text, at - 1) and _DOMAIN.match(text, at + 1) and not _SCALED_IMAGE.match(text, at + 1):
+        if at and _is_local(text, at) and (found := _DOMAIN.match(text, at + 1)) and _is_mailbox(text, at, found.end()):
             return True
         at = text.find("@", at + 1)
     return False
 
 
+def _is_local(text: str, at: int) -> bool:
+    return _LOCAL.match(text, at - 1) is not None or (
+        text[at - 1] == '"' and _QUOTED_LOCAL.search(text, max(0, at - _BACK), at) is not None
+    )
+
+
+def _is_mailbox(text: str, at: int, end: int) -> bool:
+    """Say whether what looks like an address at the sign `at` is none of its look-alikes."""
+    if _SCALED_IMAGE.match(text, at + 1) or _REMOTE.match(text, end):
+        return False
+    return _NO_MAILBOX.search(text, max(0, at - _BACK), at) is None
+
+
 def has_address(text: str) -> bool:
     """Say whether an IPv4 or IPv6 address stands in `text` as a token of its own."""
-    if text.count(".") >= 3 and _IPV4.search(text):
+    if text.count(".") >= 3 and any(not says_version(text, found.start()) for found in _IPV4.finditer(text)):
         return True
     return text.count(":") >= 2 and any(_is_address(found[0].rstrip(".")) for found in _IPV6.finditer(text))
 
@@ -228,6 +256,8 @@ _FINDERS: Final[Mapping[str, Callable[[str], bool]]] = {
 
 
 def _is_address(text: str) -> bool:
+    if _HARDWARE.fullmatch(text):
+        return False
     try:
         ipaddress.ip_address(text)
     except ValueError:
