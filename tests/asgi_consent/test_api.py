@@ -20,6 +20,7 @@ from tests.asgi_consent.conftest import BINDING, Make, choices, threads_of_write
 from troth._types import ASGIApp, Receive, Scope, Send
 from troth.asgi.api import Html, RequestConsent, choice_form
 from troth.consent.device import CookieOutcome
+from troth.consent.ledger import Ledger
 from troth.errors import ConsentError, ConsentRefused, TrailError
 
 Job = Callable[[RequestConsent], Awaitable[Any]]
@@ -215,7 +216,9 @@ async def test_several_choices_of_one_exchange_end_up_in_one_cookie(shop: Shop) 
     assert told == {"analytics": "granted", "ads": "granted", "news": "declined"}
     assert sent(answer).count(b"troth_consent") == 1
     assert (await act(shop, granted, cookie_of(answer)))[0] == {"analytics": True, "ads": True, "news": False}
-    retired = shop.middleware.runtime.ledger._query("SELECT count(*) FROM device_retired")[0][0]
+    ledger = shop.middleware.runtime.ledger
+    assert isinstance(ledger, Ledger)
+    retired = ledger._query("SELECT count(*) FROM device_retired")[0][0]
     assert retired == 2
 
 

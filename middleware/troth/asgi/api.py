@@ -165,7 +165,7 @@ class RequestConsent:
         async with self._choosing():
             outcome = await self._device().move(act, known)
             self._bring(outcome, clears=False)
-            PersonChoices(self._judging).refresh(known)
+            await PersonChoices(self._judging).refresh(known)
 
     # templates
 
@@ -204,8 +204,11 @@ class RequestConsent:
         wanted = person if person is not None or known is None else known.person.id
         if wanted is None:
             return None
+        ledger = self._judging.runtime.ledger
+        if known is not None and known.person.id == wanted and ledger.waits([wanted]):
+            return known.person  # looked up for this exchange; asking again would hold the event loop
         try:
-            return Person(id=wanted, choices=self._judging.runtime.ledger.choices_of([wanted])[wanted])
+            return Person(id=wanted, choices=ledger.choices_of([wanted])[wanted])
         except LedgerError:
             return Person(id=wanted, choices=UNREADABLE)
 

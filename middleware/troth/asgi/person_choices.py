@@ -10,6 +10,7 @@ from typing import Any
 from troth.asgi.choosing import ACTS, Act, consent_line, untold, write_failed
 from troth.asgi.judging import Judging
 from troth.consent.batch import LedgerEntry
+from troth.consent.store import asked
 from troth.errors import LedgerError, TrailError
 from troth.model.consent import Choice
 from troth.model.facts import UNREADABLE, Actor, Person
@@ -26,13 +27,13 @@ class PersonChoices:
     async def choose(self, act: Act, person: str) -> None:
         """Write a choice in a thread. Raises LedgerError, and of a grant TrailError: then nothing has changed."""
         await asyncio.to_thread(self._grant if act.grants else self._end, act, person)
-        self.refresh(person)
+        await self.refresh(person)
 
     async def erase(self, person: str) -> None:
         """Remove everything recorded of a person. Raises LedgerError."""
         act = Act(name="erase", consents=())
         await asyncio.to_thread(self._erase, act, person)
-        self.refresh(person)
+        await self.refresh(person)
 
     def tell_refused(self, act: Act) -> None:
         """Tell that rules refused a recording; the refusal stands even where that cannot be written."""
@@ -41,11 +42,11 @@ class PersonChoices:
         with suppress(TrailError):
             self._judging.runtime.write_encoded(encode(members))
 
-    def refresh(self, person: str) -> None:
+    async def refresh(self, person: str) -> None:
         """Let what was written of a person count in what follows of this exchange."""
         x = self._judging.x
         try:
-            choices: Any = self._ledger.choices_of([person])[person]
+            choices: Any = (await asked(self._ledger, self._ledger.choices_of, [person]))[person]
         except LedgerError:
             choices = UNREADABLE
         if isinstance(x.subject, Person) and x.subject.id == person:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final, Protocol
 
 from troth.consent.device import consent_digest
 from troth.model.consent import Choice, ChoiceState, Params
@@ -22,6 +21,16 @@ _STATES: Final = {
 _FROM_STATES: Final = {text: state for state, text in _STATES.items()}
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RECORD_SCHEMA: Final = "ISO-27560:2023/troth-1"
+
+
+class Connection(Protocol):
+    """What a batch asks of a database: SQL that SQLite and PostgreSQL both know, with `?` for each value."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
+        """Run one statement; the answer has `fetchone` and `fetchall`."""
+
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> Any:
+        """Run one statement for each row of values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +68,9 @@ class Digester:
 
 
 class Batch:
-    """What is written in one transaction. `Ledger.writing` makes it and commits it."""
+    """What is written in one transaction. The `writing` of a ledger makes it and commits it."""
 
-    def __init__(self, connection: sqlite3.Connection, digester: Digester) -> None:
+    def __init__(self, connection: Connection, digester: Digester) -> None:
         self._connection = connection
         self._digester = digester
 
@@ -81,7 +90,7 @@ class Batch:
         """
         self._connection.execute("DELETE FROM device_retired WHERE keep_until < ?", (to_micros(at),))
         self._connection.execute(
-            "INSERT OR IGNORE INTO device_retired (consent, at, keep_until) VALUES (?, ?, ?)",
+            "INSERT INTO device_retired (consent, at, keep_until) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             (consent_digest(consent_id), to_micros(at), None if keep_until is None else to_micros(keep_until)),
         )
 
@@ -89,7 +98,8 @@ class Batch:
         """Put a person into a state; one that holds already keeps the time since when."""
         self._touch_persons()
         self._connection.execute(
-            "INSERT OR IGNORE INTO subject_states VALUES (?, ?, ?, ?)",
+            "INSERT INTO subject_states (pii_principal_id, name, params, at) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
             (self._digester(person), name, params_to_text(params), to_micros(at)),
         )
 
@@ -125,7 +135,7 @@ class Batch:
 
     def _touch_persons(self) -> None:
         # Devices choose far more often than persons: their writes leave what is remembered of persons alone.
-        self._connection.execute("UPDATE meta SET value = value + 1 WHERE name = 'person_changes'")
+        self._connection.execute("UPDATE meta SET value = CAST(value AS BIGINT) + 1 WHERE name = 'person_changes'")
 
 
 def _columns(entry: LedgerEntry) -> tuple[str | int | None, ...]:

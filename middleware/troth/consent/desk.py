@@ -23,7 +23,7 @@ from troth.consent.device import (
     set_cookie_header,
     short_epoch,
 )
-from troth.consent.ledger import Ledger
+from troth.consent.store import Store
 from troth.model.consent import Choice, Choices, ChoiceState, Params
 from troth.model.period import Period
 
@@ -66,7 +66,7 @@ class ConsentDesk:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: Store,
         key: bytes,
         *,
         lasts: Mapping[str, Period | None],

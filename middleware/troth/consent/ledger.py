@@ -25,21 +25,18 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from troth.consent import schema
-from troth.consent.batch import Batch, Digester, LedgerEntry, choice_from_row, params_from_text
+from troth.consent.batch import Batch, Digester, LedgerEntry
+from troth.consent.gather import States, gather_choices, gather_states
 from troth.consent.generation import Generation
 from troth.consent.recent import Recent
 from troth.errors import HomeError, LedgerError
-from troth.model.consent import NO_CHOICES, Choice, Choices, Params
-
-States = frozenset[tuple[str, Params]]
-"""The states a person is in: ``("objected", (("purpose", "improvement"),))``; ``()`` means for all."""
+from troth.model.consent import Choices, Params
 
 V = TypeVar("V")
 
 _SNAPSHOT: Final = 4096
 """How many persons a worker remembers, of choices and of states each."""
 _NEVER: Final = -1
-_NO_STATES: Final[States] = frozenset()
 
 _CHOICES: Final = """
 SELECT pii_principal_id, purpose, params, event_state, event_time, privacy_notice, collection_method
@@ -87,6 +84,10 @@ class Ledger:
             return cls(path, generation, digester)
         except (sqlite3.Error, LedgerError, OSError) as error:
             raise HomeError(f"is no ledger that can be used ({type(error).__name__})", path=str(path)) from error
+
+    def waits(self, persons: Iterable[str]) -> bool:
+        """Whether a look-up of these persons would wait for another machine: never."""
+        return False
 
     def choices_of(self, persons: Iterable[str]) -> dict[str, Choices]:
         """Return what each person chose, in one query for all that are not remembered.
@@ -159,6 +160,9 @@ class Ledger:
         with self.writing() as batch:
             batch.activate(version, policy=policy, at=at)
 
+    def rest(self) -> None:
+        """Do nothing: nobody waits for a process that reads the file."""
+
     def close(self) -> None:
         """Close the connections of this process."""
         for connection in (self._reader, self._writer):
@@ -213,19 +217,10 @@ class Ledger:
         return True
 
     def _load_choices(self, persons: Sequence[str]) -> dict[str, Choices]:
-        gathered: dict[str, dict[str, tuple[Choice, ...]]] = {}
-        for person, name, *row in self._of_persons(_CHOICES, persons):
-            of_person = gathered.setdefault(person, {})
-            choice = choice_from_row(tuple(row))
-            before = of_person.get(name, ()) if choice.params else ()
-            of_person[name] = (*before, choice)
-        return {person: Choices(gathered[person]) if person in gathered else NO_CHOICES for person in persons}
+        return gather_choices(self._of_persons(_CHOICES, persons), persons)
 
     def _load_states(self, persons: Sequence[str]) -> dict[str, States]:
-        gathered: dict[str, set[tuple[str, Params]]] = {}
-        for person, name, params in self._of_persons(_STATES, persons):
-            gathered.setdefault(person, set()).add((name, params_from_text(params)))
-        return {person: frozenset(gathered.get(person, _NO_STATES)) for person in persons}
+        return gather_states(self._of_persons(_STATES, persons), persons)
 
     def _of_persons(self, query: str, persons: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """Give the rows of these persons, each with the person in place of the digest."""

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Final, Literal
 
 from troth._types import Scope
+from troth.consent.store import Store, asked
 from troth.errors import HookError, LedgerError
 from troth.model.binding import Binding, Source
 from troth.model.consent import NO_CHOICES, Choices, Params
@@ -20,9 +21,9 @@ _ODD: Final = (AttributeError, TypeError, ValueError, OverflowError, OSError)
 
 
 class People:
-    """Resolves actors and persons for one site. `choices_of` and `states_of` are the ledger's batched look-ups."""
+    """Resolves actors and persons for one site, with batched look-ups in the ledger that never hold the event loop."""
 
-    def __init__(self, policy: Policy, binding: Binding, ledger: Any) -> None:
+    def __init__(self, policy: Policy, binding: Binding, ledger: Store) -> None:
         self._ledger = ledger
         self._per = {name: row.per for name, row in policy.states.items()}
         self._holders = any("person" in row.holders for row in policy.consents.values())
@@ -65,16 +66,16 @@ class People:
     async def persons(self, ids: Iterable[str], now: datetime) -> list[Person]:
         """Return the persons of these ids, in order, with one batched look-up of choices and one of states."""
         wanted = list(ids)
-        choices = self._choices(wanted)
+        choices = await self._choices(wanted)
         states = await self._states(wanted)
         return [_person(one, choices, states, self._per, now) for one in wanted]
 
-    def _choices(self, ids: list[str]) -> Mapping[str, Choices] | None:
+    async def _choices(self, ids: list[str]) -> Mapping[str, Choices] | None:
         """Return choices by person; None where the ledger cannot be read."""
         if not self._holders:
             return {}
         try:
-            return self._ledger.choices_of(ids)  # type: ignore[no-any-return]  # the ledger is a protocol of two calls
+            return await asked(self._ledger, self._ledger.choices_of, ids)
         except LedgerError:
             return None
 
@@ -83,7 +84,8 @@ class People:
         if not self._per:
             return {}
         try:
-            found: dict[str, Any] = {one: list(held) for one, held in self._ledger.states_of(ids).items()}
+            of_ledger = await asked(self._ledger, self._ledger.states_of, ids)
+            found: dict[str, Any] = {one: list(held) for one, held in of_ledger.items()}
             if self._state is not None:
                 told = await self._state.call(ids)
                 for one in ids:
