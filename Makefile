@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # The stamp is named after what was installed, so a changed lock or pyproject.toml means a fresh environment, a touched one does not.
 STAMP := $(VENV)/ready-$(shell cat requirements.lock pyproject.toml | cksum | tr -d ' ')
 
-.PHONY: demo test test-real lint bench lock clean venv
+.PHONY: demo test test-real postgres lint bench lock clean venv
 
 demo: $(STAMP)
 	$(BIN)/python -m example_app.demo $(if $(filter-out 0,$(ONCE)),--once)
@@ -19,8 +19,18 @@ demo: $(STAMP)
 test: lint
 	$(BIN)/python -m pytest -q -m "not real" $(ARGS)
 
+# PostgreSQL for the tests of shared ledgers: taken as it is, or installed where we may. Without it those tests say so.
+postgres:
+	@if command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  echo "troth: installing PostgreSQL for the tests" >&2; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql >/dev/null; \
+	else \
+	  echo "troth: no PostgreSQL here, and no right to install it; on Debian and Ubuntu: sudo apt-get install postgresql" >&2; \
+	fi
+
 # Status 5 is pytest's word for "nothing was selected": no failure.
-test-real: $(STAMP)
+test-real: $(STAMP) postgres
 	$(BIN)/python -m pytest -q -m real $(ARGS) || [ $$? -eq 5 ]
 
 lint: $(STAMP)

@@ -30,9 +30,9 @@ class Guarded:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, make: Callable[[], ASGIApp], home: Path) -> None:
         self.home = home
-        office = PolicyMiddleware(make(), policy=POLICY, binding=BINDING, home=home)
+        office = PolicyMiddleware(make(), policy=POLICY, binding=BINDING, home=home, ledger="sqlite")
         self.consents = [loop.run_until_complete(_choice(office, *CHOICES[n % len(CHOICES)])) for n in range(VISITORS)]
-        self.app = PolicyMiddleware(make(), policy=POLICY, binding=BINDING, home=home)
+        self.app = PolicyMiddleware(make(), policy=POLICY, binding=BINDING, home=home, ledger="sqlite")
         self._before = self._written()
 
     def lines(self) -> int:

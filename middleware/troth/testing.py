@@ -91,9 +91,15 @@ class Guarded:
         self._folder = Path(tempfile.mkdtemp(prefix="troth-testing-"))
         try:
             self.middleware = PolicyMiddleware(
-                app, policy=policy, binding=binding, home=self._folder / "home", mode=mode, clock=lambda: self.now,
+                app,
+                policy=policy,
+                binding=binding,
+                home=self._folder / "home",
+                ledger="sqlite",
+                mode=mode,
+                clock=lambda: self.now,
                 reload=False,
-            )  # fmt: skip
+            )
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise

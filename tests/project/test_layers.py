@@ -40,6 +40,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "yaml": ("rules/yaml.py",),
     "turbohtml": ("filters/html.py",),
     "opa_client": ("engines/opa.py",),
+    "psycopg": ("consent/postgres",),
     "jinja2": ("asgi", "cli", "review"),
     "click": ("cli",),
     "starlette": ("asgi", "review"),

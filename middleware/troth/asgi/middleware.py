@@ -73,7 +73,9 @@ class PolicyMiddleware:
     `policy` is a policy folder, or ``{host: folder}`` where one app serves several sites (an unknown host gets the
     first). `binding` (a file, or the same as a mapping) says how the app's routes map to the policy's words; without it
     rules about fields, records and a route's purpose run dry. `home` (else ``TROTH_HOME``, else ``./.troth``) holds
-    keys, ledger and trail. `mode="dry-run"` makes every rule dry. `clock` gives aware UTC, for tests.
+    keys, ledger and trail. `ledger` (else ``TROTH_LEDGER``) is the URL of a PostgreSQL database where several machines
+    share one ledger, ``sqlite`` the file in the home. `mode="dry-run"` makes every rule dry. `clock` gives aware UTC,
+    for tests.
 
     `denied="module:name"` answers denials in place of the small page: a callable, async or not, that is given the scope
     and a mapping of `status`, `rule` and `clauses`, and returns status, headers and body, or an ASGI app. It is not
@@ -92,6 +94,7 @@ class PolicyMiddleware:
         policy: PolicyGiven,
         binding: BindingGiven = None,
         home: str | os.PathLike[str] | None = None,
+        ledger: str | None = None,
         engine: str = "embedded",
         mode: str | None = None,
         denied: str | None = None,
@@ -102,7 +105,14 @@ class PolicyMiddleware:
         self.app = app
         seconds = _seconds(reload)
         runtime = Runtime(
-            policy=policy, binding=binding, home=home, engine=engine, mode=mode, clock=clock, denied=denied
+            policy=policy,
+            binding=binding,
+            home=home,
+            ledger=ledger,
+            engine=engine,
+            mode=mode,
+            clock=clock,
+            denied=denied,
         )
         self._observer = observer
         self._install(runtime)
@@ -151,6 +161,7 @@ def wrap(
     policy: PolicyGiven,
     binding: BindingGiven = None,
     home: str | os.PathLike[str] | None = None,
+    ledger: str | None = None,
     engine: str = "embedded",
     mode: str | None = None,
     denied: str | None = None,
@@ -162,9 +173,17 @@ def wrap(
     Takes what `PolicyMiddleware` takes, and raises what it raises.
     """
     return PolicyMiddleware(
-        app, policy=policy, binding=binding, home=home, engine=engine, mode=mode, denied=denied, clock=clock,
+        app,
+        policy=policy,
+        binding=binding,
+        home=home,
+        ledger=ledger,
+        engine=engine,
+        mode=mode,
+        denied=denied,
+        clock=clock,
         reload=reload,
-    )  # fmt: skip
+    )
 
 
 def _seconds(reload: bool | float) -> float:

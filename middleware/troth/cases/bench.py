@@ -47,8 +47,8 @@ class Place:
         self.stage = Stage(now)
         with _quiet():
             self.guarded = PolicyMiddleware(
-                self.stage.app, policy=policy, binding=binding, home=folder / "home", clock=self.stage.clock,
-                observer=self.stage.observe, reload=False,
+                self.stage.app, policy=policy, binding=binding, home=folder / "home", ledger="sqlite",
+                clock=self.stage.clock, observer=self.stage.observe, reload=False,
             )  # fmt: skip
         self.runtime = self.guarded.runtime
         self._unwatched = Server(self.stage.app, Guard(self.runtime))

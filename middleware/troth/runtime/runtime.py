@@ -17,8 +17,6 @@ from troth.audit.pseudonym import Pseudonyms
 from troth.audit.trail import PolicyStamp, Trail
 from troth.consent.decoder import Decoder
 from troth.consent.desk import ConsentDesk
-from troth.consent.generation import Generation
-from troth.consent.ledger import Ledger
 from troth.errors import ConfigurationError, TrailError
 from troth.home import Home
 from troth.runtime import revisions
@@ -28,6 +26,7 @@ from troth.runtime.line import encode
 from troth.runtime.loading import BindingGiven, Given, Marks, PolicyGiven, Sites, mark
 from troth.runtime.people import People
 from troth.runtime.site import Site
+from troth.runtime.stores import open_ledger
 
 PREFIX: Final = "/.privacy"
 GPC_PATH: Final = "/.well-known/gpc.json"
@@ -42,7 +41,8 @@ _LOG: Final = logging.getLogger("troth")
 class Runtime:
     """Opens a policy (or one per host), a binding and a home. Raises ConfigurationError with all diagnostics.
 
-    `engine` is ``embedded``; `mode` ``dry-run`` makes every rule dry; `clock` gives aware UTC.
+    `ledger` says where choices and states of persons are kept, if not in the home. `engine` is ``embedded``; `mode`
+    ``dry-run`` makes every rule dry; `clock` gives aware UTC.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Runtime:
         policy: PolicyGiven,
         binding: BindingGiven = None,
         home: str | os.PathLike[str] | None = None,
+        ledger: str | None = None,
         engine: str = "embedded",
         mode: str | None = None,
         clock: Callable[[], datetime] | None = None,
@@ -74,7 +75,7 @@ class Runtime:
         """How the files looked just before they were read."""
         loaded = self.given.load(self.home.switches, read)
         self.first = loaded.first
-        self._open_stores(clock)
+        self._open_stores(clock, ledger)
         self._take(loaded)
         self._tell_start()
 
@@ -130,10 +131,9 @@ class Runtime:
         version, _ = self.first.version_at(self.clock().date())
         return PolicyStamp(id=policy.identity.id, version=version, hash=policy.fingerprint)
 
-    def _open_stores(self, clock: Callable[[], datetime] | None) -> None:
+    def _open_stores(self, clock: Callable[[], datetime] | None, ledger: str | None) -> None:
         home = self.home
-        self.generation = Generation.open(home.generation, home.lock)
-        self.ledger = Ledger.open(home.ledger, self.generation, home.ledger_key)
+        self.ledger, self.generation = open_ledger(home, ledger)
         self.decoder = Decoder(home.cookie_keys, epoch=self.ledger.epoch, retired=self.ledger.retired)
         self.names = Pseudonyms(home.pseudonym_key)
         seed, older = home.trail_seed, home.trail_publics[1:]
@@ -157,6 +157,7 @@ class Runtime:
 
     def seal(self) -> None:
         """Seal the trail as far as that can be done now; a line that still comes opens a new segment."""
+        self.ledger.rest()
         with suppress(TrailError):
             self.trail.close()
 

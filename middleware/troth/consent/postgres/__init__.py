@@ -1,0 +1,1 @@
+"""A consent ledger on a PostgreSQL server, shared by several machines."""
