@@ -91,3 +91,13 @@ async def test_when_they_proved_it(shop: MakeShop, verified: Any, status: int) -
     TOLD.update(actor={"id": "ann", "verified": verified}, states={}, each=True)
     one = shop(RULES, routes=routes("before"), policy=STATES)
     assert (await one.ask("GET", "/proven")).status == status
+
+
+@pytest.mark.parametrize(("told", "status"), [([{"age": 17}], 451), ([{"age": 18}], 200), ([], 200)])
+async def test_an_age_counts_where_the_policy_names_no_state(shop: MakeShop, told: Any, status: int) -> None:
+    """That nobody knows an age is no evidence of one."""
+    TOLD.update(actor="ann", states=told, each=True)
+    rule = "- {id: grown, clause: C-4, for: exchange, match: {route: members, under: 18}, otherwise: {deny: 451}}"
+    one = shop(rule, routes=routes("before"))
+    answer = await one.ask("GET", "/members")
+    assert answer.status == status

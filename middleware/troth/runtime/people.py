@@ -81,7 +81,7 @@ class People:
 
     async def _states(self, ids: list[str]) -> Mapping[str, Any] | None:
         """Return states by person: those of the ledger and those that the app's hook tells; None if one fails."""
-        if not self._per:
+        if not self._per and self._state is None:  # an app tells ages even where the policy names no state
             return {}
         try:
             of_ledger = await asked(self._ledger, self._ledger.states_of, ids)
