@@ -20,6 +20,8 @@ import msgspec
 
 from troth.filters import caching, csp, headers, query
 from troth.filters.cookies import Jar, filter_headers, split
+from troth.filters.html import Scanner
+from troth.filters.html_outline import Outline
 from troth.filters.names import Names
 from troth.filters.places import Place
 from troth.filters.probes import Probes, probe_cookie
@@ -99,6 +101,21 @@ def walk(value: Any) -> int:
     return found
 
 
+PAGE = (
+    "<!doctype html><html><head><title>Shop</title><script src='/a.js'></script></head><body>"
+    + "<div class=card><h2>Title</h2><p>Words <a href='/x'>that lead</a> on and stand here for a while</p></div>\n" * 80
+    + "<footer><a href='/privacy'>Privacy policy</a></footer></body></html>"
+)
+
+
+def read_page(page: str) -> Outline:
+    outline = Outline()
+    scanner = Scanner(outline)
+    scanner.feed(page)
+    scanner.close()
+    return outline
+
+
 def no_email(place: Place) -> Edit | None:
     return Edit.REMOVE if "email" in place.categories else None
 
@@ -141,6 +158,7 @@ def cases() -> dict[str, Callable[[], object]]:
         f"json {len(hundred)} B: remove 100 members": lambda: tagger.edit(hundred, no_email),
         "query: split and tag four": lambda: query.tag(query.split(search), names),
         "query: remove one of four": lambda: query.remove_names(search, {"email"}),
+        f"html {len(PAGE)} B: read": lambda: read_page(PAGE),
         "headers: vary, private, etag": lambda: caching.mark_etags(
             caching.made_private(caching.varied(response)), b"a1"
         ),

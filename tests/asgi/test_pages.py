@@ -41,6 +41,7 @@ binding:
 """
 PLAIN = "binding: {limits: {hold-response: 2KiB}, routes: {'GET /privacy': {tag: policy, audience: public}}}"
 """Nobody is asked who is there: most is settled by the head, and goes by the express lane."""
+RELATIVE = ROUTES.replace("'GET /privacy'", "'GET /imprint': {tag: imprint, audience: public}\n    'GET /privacy'")
 MARKS = (
     POLICY.replace("versions: [{id: '1'}]", "versions: [{id: '1', effective: 2026-05-01}]").rstrip()
     + """
@@ -49,6 +50,7 @@ MARKS = (
     yes-control: {control: consent}
     no-control: {control: refuse}
     effective: {date: of-version, near: in force}
+    here: {link: imprint}
     breach-notice: {notice: breach.html, once: told}
 """
 )
@@ -145,6 +147,25 @@ async def test_a_page_is_judged_alike_the_second_time(shop: MakeShop, routes: st
     for body, expected in ((WHOLE, False), (HALF, True), (WHOLE, False), (HALF, True)):
         _, line = await told(site, as_page(body))
         assert (line is not None) is expected
+
+
+async def test_a_page_that_is_remembered_is_judged_for_each_address_and_person_anew(shop: MakeShop) -> None:
+    site = guarded(shop, BANNER.replace("yes-control, no-control", "here") + BREACH, routes=RELATIVE)
+    for _ in range(2):
+        for path, lacks in (("/shop/", True), ("/", False)):
+            answer, line = await told(site, as_page(b'<a href="imprint">Imprint</a>'), path)
+            assert answer.status == 200
+            assert (line is not None and ("banner", "alert") in site.reasons(line)) is lacks
+        for who, lacks in ((b"ann", True), (b"cat", False), (b"bob", False)):
+            _, line = await told(site, as_page(b'<a href="imprint">Imprint</a>'), headers=[(b"x-who", who)])
+            assert (line is not None and ("breach", "amend") in site.reasons(line)) is lacks
+
+
+async def test_many_pages_are_not_all_remembered(shop: MakeShop) -> None:
+    site = guarded(shop, routes=PLAIN)
+    for number in range(300):
+        await told(site, as_page(b"%d" % number))
+    assert len(site.middleware.runtime.first.pages) == 256
 
 
 async def test_the_day_on_the_policy_page_is_that_of_the_version_in_force(shop: MakeShop) -> None:

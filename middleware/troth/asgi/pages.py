@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from datetime import date
+from hashlib import blake2b
 from typing import Final
 
 from troth._types import Message, Scope
@@ -24,6 +25,8 @@ from troth.runtime.site import Site
 
 _SLICE: Final = 16 * 1024
 """Characters that are read at once; then others get their turn."""
+_REMEMBERED: Final = 256
+_LONGEST: Final = 512
 _PART: Final = 206
 _PARTLY: Final = "partial"
 
@@ -62,12 +65,28 @@ async def shown(
         return _unread(judging, _PARTLY)
     try:
         body = coding.decode(raw, encoding_of(start) or None, limit=limit)
-        outline = await _outline(composed(decode(body, content_type(start))))
+        return await _remembered(judging, scope, body, content_type(start))
     except UnreadableBody as cause:
         return _unread(judging, _PARTLY if cause.reason == "too-large" else cause.reason)
+
+
+async def _remembered(judging: Judging, scope: Scope, body: bytes, kind: bytes) -> frozenset[str]:
+    """Read a page, unless the very same one was read just before. Of a page its digest is kept, and its marks."""
     x, site = judging.x, judging.site
-    page = Page(outline=outline, addresses=_addresses(site, x, scope), effective=_effective(site, x.version))
-    return await _marks(site, page, _states(x), patient=len(body) > _SLICE)
+    states = _states(x)
+    addresses = _addresses(site, x, scope)
+    around = (addresses.scheme, addresses.host, addresses.path, addresses.mount, x.version, states)
+    key = (blake2b(body, digest_size=16).digest(), kind, around)
+    found = site.pages.get(key)
+    if found is None:
+        outline = await _outline(composed(decode(body, kind)))
+        page = Page(outline=outline, addresses=addresses, effective=_effective(site, x.version))
+        found = await _marks(site, page, states, patient=len(body) > _SLICE)
+        if len(site.pages) >= _REMEMBERED:
+            site.pages.pop(next(iter(site.pages)), None)
+        if len(addresses.path) <= _LONGEST:
+            site.pages[key] = found
+    return found
 
 
 async def _outline(text: str) -> Outline:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final, Protocol
 
-from turbohtml import Token, Tokenizer, TokenType
+from turbohtml import Tokenizer
 
 from troth.errors import UnreadableBody
 
 Attributes = Mapping[str, str]
 _NONE: Final[Attributes] = {}
-_TEXT, _START, _END = TokenType.TEXT, TokenType.START_TAG, TokenType.END_TAG
 _PRESCAN: Final = 1024
 _META: Final = re.compile(rb"<meta\b[^>]*?charset\s*=\s*[\"']?\s*([a-z0-9_:.-]+)", re.IGNORECASE)
 _IN_TYPE: Final = re.compile(rb";\s*charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
@@ -53,32 +52,50 @@ class Sink(Protocol):
 class Scanner:
     """Cuts a page into tags and text as its parts come."""
 
-    __slots__ = ("_sink", "_tokenizer")
+    __slots__ = ("_handler", "_tokenizer")
 
     def __init__(self, sink: Sink) -> None:
-        self._sink = sink
+        self._handler = _Handler(sink)
         self._tokenizer = Tokenizer()
 
     def feed(self, text: str) -> None:
         """Take the next part of the page."""
-        self._drive(self._tokenizer.feed(text))
+        self._tokenizer.feed(text)
+        self._tokenizer.dispatch(self._handler)
 
     def close(self) -> None:
         """Take it that the page ends here."""
-        self._drive(self._tokenizer.close())
+        self._tokenizer.close()
+        self._tokenizer.dispatch(self._handler)
 
-    def _drive(self, tokens: Iterator[Token]) -> None:
-        sink = self._sink
-        for token in tokens:
-            kind = token.type
-            if kind is _TEXT:
-                sink.text(token.data or "")
-            elif kind is _START:
-                attributes = token.attrs
-                found = dict(reversed(attributes)) if attributes else _NONE
-                sink.start(token.tag or "", found, closed=token.self_closing)
-            elif kind is _END:
-                sink.end(token.tag or "")
+
+class _Handler:
+    """Hands on what the tokenizer finds, by the names that it asks for. Comments and declarations go nowhere."""
+
+    __slots__ = ("handle_data", "handle_endtag", "start")
+
+    def __init__(self, sink: Sink) -> None:
+        self.start = sink.start
+        self.handle_endtag = sink.end
+        self.handle_data = sink.text
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.start(tag, _by_name(attributes) if attributes else _NONE, closed=False)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.start(tag, _by_name(attributes) if attributes else _NONE, closed=True)
+
+    def handle_comment(self, _data: str) -> None: ...
+
+    def handle_decl(self, _data: str) -> None: ...
+
+    def handle_pi(self, _data: str) -> None: ...
+
+    def unknown_decl(self, _data: str) -> None: ...
+
+
+def _by_name(attributes: list[tuple[str, str | None]]) -> Attributes:
+    return {name: value or "" for name, value in reversed(attributes)}
 
 
 def decode(body: bytes, content_type: bytes) -> str:

@@ -16,7 +16,7 @@ from typing import Final
 
 from troth.errors import UnreadableBody
 from troth.filters.html import Attributes
-from troth.filters.html_stack import BLOCKS, FOREIGN, Entry, OpenElements, tag_set
+from troth.filters.html_stack import BLOCKS, CAREFUL, FOREIGN, Entry, OpenElements, tag_set
 
 _VOID: Final = tag_set(
     "area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr"
@@ -27,6 +27,16 @@ _INERT: Final = tag_set("template noscript noembed noframes iframe textarea titl
 _UNDRAWN: Final = _INERT | tag_set("script style video audio canvas datalist")
 _HOLDS: Final = BLOCKS - {"html", "body"} | {"button", "label"}
 """Elements that hold something together."""
+_PLACED, _BLOCK, _NOT_DRAWN, _SHOWS, _LIVES, _EMPTY = (1 << bit for bit in range(6))
+"""Traits of elements: it may end others before it, stands by itself, is not drawn; is looked at without attributes,
+also where it is not seen; holds nothing."""
+_TRAITS: Final = {
+    tag: sum(bit for bit, tags in (
+        (_PLACED, CAREFUL), (_BLOCK, BLOCKS), (_NOT_DRAWN, _UNDRAWN), (_SHOWS, {"button", "br"}),
+        (_LIVES, {"script", "base", "form"}), (_EMPTY, _UNPUSHED),
+    ) if tag in tags)
+    for tag in CAREFUL | BLOCKS | _UNDRAWN | _UNPUSHED | {"button", "form", "base"}
+}  # fmt: skip
 _HIDING: Final = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))\b", re.IGNORECASE)
 _UNSEEN: Final = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff\0"))
 _SENDS: Final = frozenset({"submit", "image"})
@@ -121,20 +131,27 @@ class Outline:
     def start(self, tag: str, attributes: Attributes, *, closed: bool = False) -> None:
         """Take a start tag."""
         self._position += 1
-        if not self._open.takes(tag) or (tag == "form" and self._form is not None and not self._inert):
-            return  # there is no form in a form
-        self._open.before(tag)
-        if tag in BLOCKS:
+        traits = _TRAITS.get(tag, 0)
+        if traits & _PLACED and not self._begins(tag):
+            return
+        if traits & _BLOCK:
             self._glue = _BREAK
-        elif tag == "br":
-            self._space()
-        hides = tag in _UNDRAWN or (tag != "head" and _is_hidden(tag, attributes))
-        if not (hides or self._undrawn):
+        hides = traits & _NOT_DRAWN or (bool(attributes) and _is_hidden(tag, attributes))
+        if not hides and not self._undrawn and (attributes or traits & _SHOWS):
             self._see(tag, attributes)
-        if not self._inert:
+        if traits & _LIVES and not self._inert:
             self._live(tag, attributes)
-        if tag not in _UNPUSHED and not (closed and (tag in FOREIGN or self._open.in_drawing)):
-            self._push(tag, hides=hides)
+        if not traits & _EMPTY and not (closed and (tag in FOREIGN or self._open.in_drawing)):
+            self._push(tag, hides=bool(hides))
+
+    def _begins(self, tag: str) -> bool:
+        """End what ends before an element; False where it cannot begin here."""
+        if tag == "form" and self._form is not None and not self._inert:
+            return False  # there is no form in a form
+        if not self._open.takes(tag):
+            return False
+        self._open.before(tag)
+        return True
 
     def _live(self, tag: str, attributes: Attributes) -> None:
         """Take what counts whether it is seen or not."""
@@ -147,10 +164,11 @@ class Outline:
             self.forms.append(Form(self._position, END, attributes.get("action"), attributes.get("id")))
 
     def _push(self, tag: str, *, hides: bool) -> None:
-        inert = tag in _INERT
-        self._open.push(Entry(tag, hides, inert, self._block))
-        self._undrawn += hides
-        self._inert += inert
+        inert = hides and tag in _INERT
+        self._open.push((tag, hides, inert, self._block))
+        if hides:
+            self._undrawn += 1
+            self._inert += inert
         if tag in _HOLDS:
             if len(self.blocks) > _MOST:
                 raise UnreadableBody("too-large")
@@ -168,27 +186,26 @@ class Outline:
         self._open.end(tag)
 
     def _ended(self, entry: Entry) -> None:
-        self._undrawn -= entry.hides
-        self._inert -= entry.inert
-        if entry.block != self._block:
+        tag, hides, inert, block = entry
+        if hides:
+            self._undrawn -= 1
+            self._inert -= inert
+        if block != self._block:
             self.blocks[self._block][1] = self._position
-            self._block = entry.block
-        if entry.tag in BLOCKS:
-            self._glue = _BREAK
-        elif entry.tag == "script" and self._script is not None:
+            self._block = block
+            if tag in BLOCKS:
+                self._glue = _BREAK
+        elif tag == "script" and self._script is not None:
             self._add("script", ["".join(self._script)])
             self._script = None
 
     # what is seen ----------------------------------------------------------------------------------------------
 
     def _see(self, tag: str, attributes: Attributes) -> None:
-        if not attributes:
-            if tag == "button":
-                self._see_control(tag, attributes)
-            return
-        named = [attributes[name] for name in ("id", "data-notice") if attributes.get(name)]
-        if named:
-            self._add("named", named)
+        if tag == "br":
+            self._space()
+        if "id" in attributes or "data-notice" in attributes:
+            self._add("named", [attributes[name] for name in ("id", "data-notice") if attributes.get(name)])
         if tag in ("a", "area") and "href" in attributes:
             self._add("link", _names(attributes), attributes["href"])
         elif tag == "img":
@@ -197,7 +214,7 @@ class Outline:
             self._add("time", [attributes.get("datetime", "").strip()])
         elif tag in ("button", "input"):
             self._see_control(tag, attributes)
-        elif attributes.get("role", "").strip().lower() == "button":
+        elif "role" in attributes and attributes["role"].strip().lower() == "button":
             self._add("control", _names(attributes))
 
     def _see_control(self, tag: str, attributes: Attributes) -> None:
@@ -240,12 +257,13 @@ class Outline:
 
     def _show(self, data: str) -> None:
         data = plain(data)
-        words = data.split()
-        if data and (not words or data[0].isspace()):
-            self._space()
-        if not words:
+        if not data:
             return
-        part = (self._glue if self._parts else "") + " ".join(words)
+        if data[0].isspace():
+            self._glue = self._glue or " "
+            if data.isspace():
+                return
+        part = (self._glue if self._parts else "") + " ".join(data.split())
         self._offsets.append(self._length)
         self._places.append((self._position, self._block))
         self._parts.append(part)
@@ -254,7 +272,7 @@ class Outline:
 
 
 def _is_hidden(tag: str, attributes: Attributes) -> bool:
-    if not attributes:
+    if tag == "head":
         return False
     if "hidden" in attributes or (tag == "input" and attributes.get("type", "").strip().lower() == "hidden"):
         return True

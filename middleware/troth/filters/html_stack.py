@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 from troth.errors import UnreadableBody
 
@@ -66,18 +66,16 @@ _BREAKS_OUT: Final = tag_set(
     "nobr ol p pre ruby s small span strong strike sub sup table tt u ul var"
 )
 """Elements that end a drawing, unless they stand in a part of it that holds HTML."""
+_MARKED: Final = FOREIGN | _BORDERS
+CAREFUL: Final = frozenset(_BEFORE) | _HEADINGS | _BREAKS_OUT | _PARTS_OF_TABLES | {"select", "form"}
+"""Elements before which others may end, or that cannot begin everywhere."""
 _GONE: Final = ""
 _LOOK_BACK: Final = 64
 _DEEPEST: Final = 1000
 
 
-class Entry(NamedTuple):
-    """An open element: whether it hides what is in it, whether nothing in it is run, the block around it."""
-
-    tag: str
-    hides: bool
-    inert: bool
-    block: int
+Entry = tuple[str, bool, bool, int]
+"""An open element: its tag, whether it hides what is in it, whether nothing in it is run, the block around it."""
 
 
 class OpenElements:
@@ -98,29 +96,31 @@ class OpenElements:
         """Open an element. Raises UnreadableBody (``too-deep``) where no page of anybody's is."""
         if len(self._entries) >= _DEEPEST:
             raise UnreadableBody("too-deep")
-        tag = entry.tag
+        tag = entry[0]
         self._entries.append(entry)
         self._here[-1][tag] += 1
         self._in_scope[-1][tag] += 1
-        self._drawings += tag in FOREIGN
-        if tag in _BORDERS:
-            self._here.append(defaultdict(int))
-        if tag == "template":
-            self._in_scope.append(defaultdict(int))
+        if tag in _MARKED:
+            self._drawings += tag in FOREIGN
+            if tag in _BORDERS:
+                self._here.append(defaultdict(int))
+            if tag == "template":
+                self._in_scope.append(defaultdict(int))
 
     def _pop(self) -> str:
         entry = self._entries.pop()
-        tag = entry.tag
-        if tag in _BORDERS:
-            self._here.pop()
-        if tag == "template":
-            self._in_scope.pop()
+        tag = entry[0]
+        if tag in _MARKED:
+            self._drawings -= tag in FOREIGN
+            if tag in _BORDERS:
+                self._here.pop()
+            if tag == "template":
+                self._in_scope.pop()
         if tag != _GONE:
             self._here[-1][tag] -= 1
             self._in_scope[-1][tag] -= 1
-        self._drawings -= tag in FOREIGN
         self._ended(entry)
-        if self._entries and self._entries[-1].tag == _GONE:
+        if self._entries and self._entries[-1][0] == _GONE:
             self._pop()
         return tag
 
@@ -142,7 +142,7 @@ class OpenElements:
             self._end_before(FOREIGN, _INTEGRATES)
         for ends, keeps in _BEFORE.get(tag, ()):
             self._end_before(ends, keeps)
-        if tag in _HEADINGS and self._entries and self._entries[-1].tag in _HEADINGS:
+        if tag in _HEADINGS and self._entries and self._entries[-1][0] in _HEADINGS:
             self._pop()
 
     @property
@@ -152,12 +152,15 @@ class OpenElements:
 
     def _end_before(self, ends: frozenset[str], keeps: frozenset[str]) -> None:
         open_here = self._in_scope[-1]
-        if not any(open_here.get(one) for one in ends):
+        for one in ends:
+            if open_here.get(one):
+                break
+        else:
             return
         outermost = None
         lowest = max(0, len(self._entries) - _LOOK_BACK)
         for at in range(len(self._entries) - 1, lowest - 1, -1):
-            one = self._entries[at].tag
+            one = self._entries[at][0]
             if one in ends:
                 outermost = at
             elif one in keeps:
@@ -194,9 +197,9 @@ class OpenElements:
     def _is_near(self, tag: str, between: frozenset[str]) -> bool:
         """Whether nothing that keeps it open stands between here and the last such element."""
         for entry in islice(reversed(self._entries), _LOOK_BACK):
-            if entry.tag == tag:
+            if entry[0] == tag:
                 return True
-            if entry.tag in between:
+            if entry[0] in between:
                 return False
         return False
 
@@ -204,13 +207,13 @@ class OpenElements:
         """End a form: what is open inside of it stays open, and is inside of nothing."""
         if not self._here[-1].get("form"):
             return
-        if self._entries[-1].tag == "form":
+        if self._entries[-1][0] == "form":
             self._pop()
             return
-        at = next(at for at in range(len(self._entries) - 1, -1, -1) if self._entries[at].tag == "form")
-        self._entries[at] = self._entries[at]._replace(tag=_GONE)
+        at = next(at for at in range(len(self._entries) - 1, -1, -1) if self._entries[at][0] == "form")
+        self._entries[at] = (_GONE, *self._entries[at][1:])
         self._here[-1]["form"] -= 1
         self._in_scope[-1]["form"] -= 1
 
 
-__all__ = ["BLOCKS", "Entry", "OpenElements", "tag_set"]
+__all__ = ["BLOCKS", "CAREFUL", "FOREIGN", "Entry", "OpenElements", "tag_set"]

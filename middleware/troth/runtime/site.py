@@ -70,13 +70,18 @@ class Site:
         self.gates = any(rule.restricts for rule in self.engine.rules[Thing.ELEMENT])
         self.refused: Judge = consent_operator(self.engine.tables, "refused", "of-purpose", (), None)
         """Judges whether the consent that a thing rests on is refused."""
+        self._prepare_pages(policy)
+        self.reads_headers = bool(self.engine.rules[Thing.PAGE])
+        self.device_consents = tuple(name for name, row in policy.consents.items() if "device" in row.holders)
+
+    def _prepare_pages(self, policy: Policy) -> None:
         asked = _asked_marks(policy)
         self.marks = tuple(compiled(mark) for mark in policy.marks.values() if mark.id in asked)
         """The marks that some rule on pages asks for."""
+        self.pages: dict[object, frozenset[str]] = {}
+        """What pages showed that were read lately; `asgi.pages` keeps it bounded."""
         self.mark_rules = {rule.id: frozenset(_duty_marks(rule.expect)) for rule in policy.rules if asks_marks(rule)}
         """The rules on pages that ask for marks, with those that they expect."""
-        self.reads_headers = bool(self.engine.rules[Thing.PAGE])
-        self.device_consents = tuple(name for name, row in policy.consents.items() if "device" in row.holders)
 
     def tagging(self, route: Route | None) -> Tagging:
         """Return the names and probes that count on a route."""
