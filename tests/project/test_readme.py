@@ -213,5 +213,6 @@ def test_the_walk_is_whole_and_has_an_app_for_each_framework() -> None:
 
 def test_what_fails_is_said_for_each_setting() -> None:
     section = README.split("\n## When something fails", 1)[1].split("\n## ", 1)[0]
-    settings = ("policy", "binding", "home", "engine", "mode", "denied", "clock", "actor", "state")
+    settings = {"policy", "binding", "home", "ledger", "engine", "mode", "denied", "clock"}
+    settings |= {"actor", "state", "consents"}
     assert [name for name in settings if f"`{name}`" not in section] == []

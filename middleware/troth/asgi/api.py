@@ -205,8 +205,11 @@ class RequestConsent:
         if wanted is None:
             return None
         ledger = self._judging.runtime.ledger
-        if known is not None and known.person.id == wanted and ledger.waits([wanted]):
+        told = self._judging.runtime.people[id(self._judging.site)].told_by_app
+        if known is not None and known.person.id == wanted and (told or ledger.waits([wanted])):
             return known.person  # looked up for this exchange; asking again would hold the event loop
+        if told:
+            return Person(id=wanted, choices=UNREADABLE)  # only the app's own look-up knows
         try:
             return Person(id=wanted, choices=ledger.choices_of([wanted])[wanted])
         except LedgerError:

@@ -10,9 +10,8 @@ from typing import Any
 from troth.asgi.choosing import ACTS, Act, consent_line, untold, write_failed
 from troth.asgi.judging import Judging
 from troth.consent.batch import LedgerEntry
-from troth.consent.store import asked
 from troth.errors import LedgerError, TrailError
-from troth.model.consent import Choice
+from troth.model.consent import NO_CHOICES, Choice
 from troth.model.facts import UNREADABLE, Actor, Person
 from troth.runtime.line import encode
 
@@ -45,10 +44,9 @@ class PersonChoices:
     async def refresh(self, person: str) -> None:
         """Let what was written of a person count in what follows of this exchange."""
         x = self._judging.x
-        try:
-            choices: Any = (await asked(self._ledger, self._ledger.choices_of, [person]))[person]
-        except LedgerError:
-            choices = UNREADABLE
+        people = self._judging.runtime.people[id(self._judging.site)]
+        found = await people.choices([person])
+        choices: Any = UNREADABLE if found is None else found.get(person, NO_CHOICES)
         if isinstance(x.subject, Person) and x.subject.id == person:
             x.subject = replace(x.subject, choices=choices)
         if isinstance(x.actor, Actor) and x.actor.person.id == person:

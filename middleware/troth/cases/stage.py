@@ -216,6 +216,7 @@ def staged(binding: Binding, given: Given) -> Binding:
             verified=f"{_HERE}:verified" if hooks.verified else None,
         ),
         state=f"{_HERE}:states" if binding.state or given.states else None,
+        consents=None,  # what persons chose stands in the case
         region=given.region or binding.region,
         serving=given.serving or binding.serving,
         routes=tuple(_resolved(route) for route in binding.routes),

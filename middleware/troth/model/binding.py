@@ -114,6 +114,8 @@ class Binding:
     actor: ActorHooks = ActorHooks()
     state: str | None = None
     """Batched look-up ``module:name``: ids to states."""
+    consents: str | None = None
+    """Batched look-up ``module:name``: ids to choices that the app keeps in tables of its own."""
     walls: tuple[str, ...] = ()
     limits: Limits = Limits()
 

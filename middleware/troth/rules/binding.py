@@ -85,6 +85,7 @@ BINDING = Record("a binding", {
     "serving": Made(_SERVING, lambda row: str(row["country"])),
     "actor": Made(_ACTOR, lambda row: ActorHooks(**row)),
     "state": HOOK,
+    "consents": HOOK,
     "walls": Many(_PATH),
     "limits": LIMITS,
 }, docs="binding")  # fmt: skip
@@ -126,7 +127,8 @@ def _build(row: Row, policy: Policy) -> Binding:
         cookies={**preset_cookies(presets, policy.cookies), **row.get("cookies", {})},
         presets=presets, credentials=credentials, party_keys=keys, region=row.get("region"),
         serving=row.get("serving"), actor=row.get("actor", ActorHooks()), state=row.get("state"),
-        walls=row.get("walls", ()), limits=row.get("limits", Limits()),
+        consents=row.get("consents"), walls=row.get("walls", ()),
+        limits=row.get("limits", Limits()),
     )  # fmt: skip
 
 

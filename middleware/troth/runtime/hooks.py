@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from troth.errors import ConfigurationError, HookError
+
+BATCH: Final = 1000
+"""How many ids a look-up is given at once."""
+SECONDS: Final = 5.0
+"""How long a look-up that is async may take for one batch."""
 
 
 class Hook:
@@ -18,6 +24,23 @@ class Hook:
     def __init__(self, name: str) -> None:
         self.name = name
         self._call = load(name)
+
+    async def look_up(self, ids: list[str]) -> Mapping[Any, Any]:
+        """Call it with ids, at most `BATCH` at a time and `SECONDS` a batch; returns one mapping of what it told.
+
+        Raises HookError also where it is too slow, or tells no mapping.
+        """
+        found: dict[Any, Any] = {}
+        for start in range(0, len(ids), BATCH):
+            try:
+                async with asyncio.timeout(SECONDS):
+                    told = await self.call(ids[start : start + BATCH])
+            except TimeoutError:
+                raise HookError(self.name, "TimeoutError") from None
+            if not isinstance(told, Mapping):
+                raise HookError(self.name, "TypeError")
+            found.update(told)
+        return found
 
     async def call(self, *arguments: Any) -> Any:
         """Call it. Raises HookError with the class name of the cause, never its text."""

@@ -14,6 +14,7 @@ from troth.model.consent import NO_CHOICES, Choices, Params
 from troth.model.facts import ABSENT, UNREADABLE, Actor, Age, Asker, Missing, Person
 from troth.model.policy import Policy
 from troth.runtime.hooks import Hook
+from troth.runtime.told_choices import read_choices, together
 
 States = frozenset[tuple[str, Params]]
 _ODD: Final = (AttributeError, TypeError, ValueError, OverflowError, OSError)
@@ -32,6 +33,8 @@ class People:
         self.after = Hook(hooks.after) if hooks.after else None
         self._verified = Hook(hooks.verified) if hooks.verified else None
         self._state = Hook(binding.state) if binding.state else None
+        self._told = Hook(binding.consents) if binding.consents else None
+        self._rows = policy.consents
         region = binding.region
         self.region = Hook(region.hook) if isinstance(region, Source) and region.hook else None
         """Tells the visitor's country."""
@@ -66,17 +69,26 @@ class People:
     async def persons(self, ids: Iterable[str], now: datetime) -> list[Person]:
         """Return the persons of these ids, in order, with one batched look-up of choices and one of states."""
         wanted = list(ids)
-        choices = await self._choices(wanted)
+        choices = await self.choices(wanted)
         states = await self._states(wanted)
         return [_person(one, choices, states, self._per, now) for one in wanted]
 
-    async def _choices(self, ids: list[str]) -> Mapping[str, Choices] | None:
-        """Return choices by person; None where the ledger cannot be read."""
+    @property
+    def told_by_app(self) -> bool:
+        """Whether the app keeps choices too, so that only a look-up knows how a person stands."""
+        return self._told is not None
+
+    async def choices(self, ids: list[str]) -> Mapping[str, Choices] | None:
+        """Return choices by person, of the ledger and of the app's own tables; None where one cannot be read."""
         if not self._holders:
             return {}
         try:
-            return await asked(self._ledger, self._ledger.choices_of, ids)
-        except LedgerError:
+            found = await asked(self._ledger, self._ledger.choices_of, ids)
+            if self._told is None:
+                return found
+            told = await self._told.look_up(ids)
+            return {one: together(found[one], read_choices(told.get(one), self._rows)) for one in ids}
+        except (LedgerError, HookError, *_ODD):
             return None
 
     async def _states(self, ids: list[str]) -> Mapping[str, Any] | None:
@@ -87,7 +99,7 @@ class People:
             of_ledger = await asked(self._ledger, self._ledger.states_of, ids)
             found: dict[str, Any] = {one: list(held) for one, held in of_ledger.items()}
             if self._state is not None:
-                told = await self._state.call(ids)
+                told = await self._state.look_up(ids)
                 for one in ids:
                     found[one] = [*found.get(one, ()), *_listed(told.get(one, ()))]
         except (LedgerError, HookError, *_ODD):
