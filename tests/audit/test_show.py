@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.audit.conftest import Clock, Open
 from tests.audit.handmade import LEDGER, files, made
 from troth.audit.show import COLUMNS, Filter, as_json, as_table, read_trail
+from troth.cli import main
 
 WITHHELD = {
     "kind": "exchange",
@@ -44,6 +46,11 @@ DENIED = {
 }
 
 
+def at(second: int) -> datetime:
+    """The instant of the line that is written after so many seconds."""
+    return datetime(2026, 11, 22, 12, 0, second, 123456, tzinfo=UTC)
+
+
 def members(line: dict[str, Any]) -> bytes:
     return json.dumps(line, separators=(",", ":")).encode()[1:-1]
 
@@ -57,7 +64,7 @@ def trail_of_two_processes(open_trail: Open, clock: Clock) -> Path:
     return one.directory
 
 
-def kinds(directory: Path, **wanted: str) -> list[str]:
+def kinds(directory: Path, **wanted: Any) -> list[str]:
     return [line["kind"] for line in read_trail(directory, Filter(**wanted)).lines]
 
 
@@ -77,10 +84,25 @@ def test_lines_of_all_processes_come_in_order_of_time(trail_of_two_processes: Pa
         ({"subject": "p_aa_01"}, ["exchange"]),
         ({"subject": "p_aa_03"}, ["denied"]),
         ({"subject": "p_aa_03", "rule": "row"}, []),
+        ({"rule": "row", "clause": "TOO-TBL-0"}, ["exchange"]),
+        ({"rule": "row", "clause": "TOO-CHO-2"}, []),
+        ({"action": "withhold"}, ["exchange"]),
+        ({"action": "deny"}, ["denied"]),
+        ({"action": "alert"}, ["denied"]),
+        ({"action": "mask"}, []),
+        ({"route": "/orders/{id}"}, ["exchange"]),
+        ({"route": "GET /orders/{id}"}, ["exchange"]),
+        ({"route": "POST /orders/{id}"}, []),
+        ({"route": "/orders"}, []),
+        ({"route": "/admin"}, ["denied"]),
+        ({"since": at(2)}, ["denied", "consent-recorded"]),
+        ({"until": at(2)}, ["exchange"]),
+        ({"since": at(2), "until": at(3)}, ["denied"]),
+        ({"since": at(4)}, []),
     ],
 )
 def test_a_filter_keeps_what_meets_all_of_it(
-    trail_of_two_processes: Path, wanted: dict[str, str], expected: list[str]
+    trail_of_two_processes: Path, wanted: dict[str, Any], expected: list[str]
 ) -> None:
     assert kinds(trail_of_two_processes, **wanted) == expected
 
@@ -134,3 +156,31 @@ def test_lines_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data if name == LEDGER else data[:-5])
     reading = read_trail(tmp_path)
     assert (len(reading.lines), reading.unreadable) == (8, 2)
+
+
+def test_each_stream_is_shown_alone_by_how_its_id_begins(trail_of_two_processes: Path) -> None:
+    streams = {line["kind"]: line["stream"] for line in read_trail(trail_of_two_processes).lines}
+    assert streams["exchange"] != streams["denied"]
+    assert kinds(trail_of_two_processes, stream=streams["exchange"]) == ["exchange", "consent-recorded"]
+    assert kinds(trail_of_two_processes, stream=streams["denied"][:20]) == ["denied"]
+
+
+def test_the_command_takes_instants_and_days(trail_of_two_processes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def shown(*options: str) -> list[str]:
+        assert main(["audit", "show", str(trail_of_two_processes), "--format", "json", *options]) == 0
+        return [line["kind"] for line in json.loads(capsys.readouterr().out)]
+
+    assert shown("--since", "2026-11-22", "--until", "2026-11-23") == ["exchange", "denied", "consent-recorded"]
+    assert shown("--since", "2026-11-23") == []
+    assert shown("--since", "2026-11-22T13:00:03.000+01:00") == ["consent-recorded"]
+    assert shown("--until", "2026-11-22T12:00:02Z", "--route", "GET /orders/{id}", "--action", "withhold") == [
+        "exchange"
+    ]
+    assert main(["audit", "show", str(trail_of_two_processes), "--since", "yesterday"]) == 2
+    assert "an instant is wanted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("told", ["yesterday", "2026-11-22T12:00:00", 5, None])
+def test_a_line_without_a_time_is_in_no_span(told: object) -> None:
+    assert not Filter(since=at(0)).holds({"kind": "exchange", "t": told})
+    assert Filter().holds({"kind": "exchange", "t": told})

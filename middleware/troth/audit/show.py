@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +33,54 @@ _EMPTY = "-"
 class Filter:
     """Which lines to show; what is None does not matter, and all that is given must hold.
 
-    `subject` is a pseudonym, met as actor or as subject. `clause` and `rule` are met in any reason of the line. Opening
-    lines of segments are shown only if asked for by `kind`.
+    `subject` is a pseudonym, met as actor or as subject. `clause`, `rule` and `action` must meet in one reason of the
+    line; an action is also met where a rule in dry-run would have taken it. `route` is a template, with its method or
+    without. `since` is the first instant that counts, `until` the first that does not. `stream` is the id of a stream,
+    or how it begins. Opening lines of segments are shown only if asked for by `kind`.
     """
 
     kind: str | None = None
     rule: str | None = None
     clause: str | None = None
+    action: str | None = None
     subject: str | None = None
+    route: str | None = None
+    stream: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
     def holds(self, line: Line) -> bool:
         """Tell whether a line is to be shown."""
         return (
             (self.kind == line.get("kind") if self.kind else line.get("kind") != OPENING)
-            and (self.rule is None or any(why.get("rule") == self.rule for why in _reasons(line)))
-            and (self.clause is None or any(self.clause in _many(why.get("clause")) for why in _reasons(line)))
             and (self.subject is None or self.subject in _people(line))
+            and (self.route is None or self.route in _route_names(line))
+            and (self.stream is None or str(line.get("stream", "")).startswith(self.stream))
+            and self._is_within(line)
+            and self._is_reason(line)
+        )
+
+    def _is_within(self, line: Line) -> bool:
+        """Whether a line was written in the span of time; one without a time that can be read was in none."""
+        if self.since is None and self.until is None:
+            return True
+        try:
+            at = datetime.fromisoformat(str(line.get("t")))
+        except ValueError:
+            return False
+        if at.tzinfo is None:
+            return False
+        return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
+
+    def _is_reason(self, line: Line) -> bool:
+        """Whether one reason of a line is all that is asked of reasons."""
+        if self.rule is None and self.clause is None and self.action is None:
+            return True
+        return any(
+            (self.rule is None or why.get("rule") == self.rule)
+            and (self.clause is None or self.clause in _many(why.get("clause")))
+            and (self.action is None or self.action in (why.get("action"), why.get("would")))
+            for why in _reasons(line)
         )
 
 
@@ -127,16 +160,27 @@ def _after(line: Line) -> Sequence[str]:
 
 
 def _route(line: Line) -> str:
+    parts = _http(line)
+    if parts[:2] == (None, None) and not isinstance(line.get("http"), Mapping):
+        # Nobody asked for anything: a line about the rules themselves.
+        parts = (line.get("event"), line.get("rule"), line.get("mode"))
+    return " ".join(str(part) for part in parts if part is not None)
+
+
+def _http(line: Line) -> tuple[object, object, object]:
+    """Return method, route without it, and status of a line."""
     http = line.get("http")
     said: Line = http if isinstance(http, Mapping) else line
     route, method = said.get("route"), said.get("method")
-    named = isinstance(route, str) and isinstance(method, str) and route.startswith(f"{method} ")
-    parts = (None if named else method, route, said.get("status"))
-    if (
-        said is line and route is None and method is None
-    ):  # nobody asked for anything: a line about the rules themselves
-        parts = (line.get("event"), line.get("rule"), line.get("mode"))
-    return " ".join(str(part) for part in parts if part is not None)
+    if isinstance(route, str) and isinstance(method, str):
+        route = route.removeprefix(f"{method} ")
+    return method, route, said.get("status")
+
+
+def _route_names(line: Line) -> tuple[str, ...]:
+    """Return what a route may be called: its template, and that with its method."""
+    method, route, _ = _http(line)
+    return (str(route), f"{method} {route}") if route is not None else ()
 
 
 def _who(line: Line) -> str:

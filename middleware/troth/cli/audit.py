@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,6 +20,17 @@ _KEY_BYTES = 32
 _PLACE = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
+def instant(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
+    """Read an instant or a day, as ISO 8601 writes them; a day is its beginning, what names no offset is UTC."""
+    if value is None:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter("an instant is wanted: 2026-11-22, or 2026-11-22T12:00:00Z") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 @click.group()
 def audit() -> None:
     """Read the trail of a home, or put it to the test."""
@@ -28,20 +41,22 @@ def audit() -> None:
 @click.option("--kind", help="Only lines of this kind: exchange, consent, …")
 @click.option("--rule", help="Only lines with a reason of this rule.")
 @click.option("--clause", help="Only lines with a reason of this clause.")
+@click.option("--action", help="Only lines with a reason that took this action, or would have: withhold, deny, …")
 @click.option("--subject", help="Only lines about this pseudonym.")
+@click.option("--route", help="Only lines of this route: `/orders/{id}` or `GET /orders/{id}`.")
+@click.option("--stream", help="Only lines of the stream whose id begins so.")
+@click.option(
+    "--since",
+    callback=instant,
+    metavar="INSTANT",
+    help="Only lines from this instant or day on; without an offset in UTC.",
+)
+@click.option("--until", callback=instant, metavar="INSTANT", help="Only lines before this instant or day.")
 @click.option("--last", type=click.IntRange(min=1), help="Only so many lines, the last ones.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def show(
-    place: Path,
-    kind: str | None,
-    rule: str | None,
-    clause: str | None,
-    subject: str | None,
-    last: int | None,
-    form: str,
-) -> int:
+def show(place: Path, last: int | None, form: str, **wanted: Any) -> int:
     """Show the lines of a trail in order of time. Nothing is verified here."""
-    read = read_trail(trail_of(place), Filter(kind=kind, rule=rule, clause=clause, subject=subject))
+    read = read_trail(trail_of(place), Filter(**wanted))
     lines = read.lines[-last:] if last is not None else read.lines
     click.echo(as_json(lines) if form == "json" else as_table(lines), nl=False)
     if read.unreadable:
