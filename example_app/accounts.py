@@ -23,12 +23,13 @@ async def register_form(request: Request) -> Response:
 
 async def register(request: Request) -> Response:
     """Open an account and sign its owner in."""
-    given = required(await payload(request), "name", "email", "phone", "address", "password")
+    body = await payload(request)
+    given = required(body, "name", "email", "phone", "address", "password")
     if len(given["password"]) < SHORTEST_PASSWORD:
         return await page(request, "register.html", 422, problem="A password has ten characters or more.", given=given)
     people = shop_of(request).people
     try:
-        customer = await off_loop(people.register, **given)
+        customer = await off_loop(people.register, **given, born=text(body, "date_of_birth") or None)
     except AddressTakenError:
         return await page(request, "register.html", 409, problem="That address has an account already.", given=given)
     _sign_in(request, customer)

@@ -14,7 +14,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 import troth
-from example_app import accounts, api, hooks, pages
+from example_app import accounts, api, backoffice, community, hooks, pages, rights
 from example_app.shop import Shop
 from example_app.tracking import TrackingCookies
 
@@ -42,7 +42,15 @@ def create_app(
         stack.insert(0, Middleware(troth.PolicyMiddleware, policy=policy, binding=BINDING))
     static = Mount("/static", StaticFiles(directory=HERE / "static"))
     app = Starlette(
-        routes=[*pages.ROUTES, *accounts.ROUTES, *api.ROUTES, static],
+        routes=[
+            *pages.ROUTES,
+            *accounts.ROUTES,
+            *rights.ROUTES,
+            *community.ROUTES,
+            *api.ROUTES,
+            *backoffice.ROUTES,
+            static,
+        ],
         middleware=stack,
         exception_handlers={HTTPException: pages.failed},
     )

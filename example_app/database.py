@@ -38,6 +38,16 @@ CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS standing (
     customer TEXT NOT NULL REFERENCES customers, state TEXT NOT NULL, parameter TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (customer, state, parameter));
+CREATE TABLE IF NOT EXISTS requests (
+    id INTEGER PRIMARY KEY, customer TEXT NOT NULL REFERENCES customers, kind TEXT NOT NULL, detail TEXT NOT NULL,
+    received TEXT NOT NULL, done TEXT);
+CREATE TABLE IF NOT EXISTS programs (
+    customer TEXT NOT NULL REFERENCES customers, party TEXT NOT NULL, PRIMARY KEY (customer, party));
+CREATE TABLE IF NOT EXISTS guardians (customer TEXT PRIMARY KEY REFERENCES customers, agreed TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS threads (id INTEGER PRIMARY KEY, title TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS posts (
+    thread INTEGER NOT NULL REFERENCES threads, username TEXT NOT NULL, body TEXT NOT NULL, posted TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS figures (cut TEXT NOT NULL, what TEXT NOT NULL, buyers INTEGER NOT NULL);
 """
 
 

@@ -6,6 +6,7 @@ import json
 from base64 import b64decode
 from collections.abc import Mapping, MutableMapping, Sequence
 from datetime import UTC, date, datetime
+from urllib.parse import parse_qs
 
 from itsdangerous import BadSignature, TimestampSigner
 from starlette.requests import cookie_parser
@@ -13,6 +14,7 @@ from starlette.requests import cookie_parser
 from example_app.clock import now
 from example_app.models import Customer
 from example_app.shop import Shop
+from example_app.tokens import AGREE
 
 SESSION_KEPT = 14 * 24 * 60 * 60
 _shops: list[Shop] = []
@@ -51,6 +53,21 @@ def states(ids: Sequence[str]) -> Mapping[str, Sequence[object]]:
     for person, born in people.born(ids):
         found[person].append({"age": _age(date.fromisoformat(born))})
     return found
+
+
+def leaving(scope: Mapping[str, object]) -> str | None:
+    """Whose mail the link in a request ends, or None: the address that its token was made for."""
+    return _shops[0].people.subscriber(_token(scope))
+
+
+def child(scope: Mapping[str, object]) -> str | None:
+    """For whom a guardian speaks, or None: the customer that the token of the link was signed for."""
+    return _shops[0].tokens.person(AGREE, _token(scope))
+
+
+def _token(scope: Mapping[str, object]) -> str:
+    query = scope.get("query_string", b"")
+    return parse_qs(query.decode("latin-1") if isinstance(query, bytes) else "").get("t", [""])[0]
 
 
 def _session(scope: Mapping[str, object]) -> Mapping[str, object]:

@@ -92,6 +92,44 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """What somebody asked for about their own data; `done` is None while it waits."""
+
+    id: int
+    customer: str
+    kind: str
+    detail: str
+    received: str
+    done: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """A thread of the forum and how much was written in it."""
+
+    id: int
+    title: str
+    posts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """What somebody wrote in the forum."""
+
+    username: str
+    body: str
+    posted: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """How many people bought, of one kind or in one town."""
+
+    what: str
+    buyers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dealer:
     """A music store that sells boxed copies."""
 

@@ -15,7 +15,7 @@ from example_app.api import place_order
 from example_app.models import total
 from example_app.payload import buyer, is_json, payload, quantity, required
 from example_app.shop import customer_of, off_loop, shop_of
-from example_app.tracking import CART, cart_cookie, new_cart
+from example_app.tracking import CART, KEPT, cart_cookie, new_cart
 
 _TEMPLATES = Jinja2Templates(directory=Path(__file__).parent / "templates")
 KINDS = ("Drum library", "MIDI pack", "Plug-in")
@@ -134,9 +134,8 @@ async def unsubscribe_form(request: Request) -> Response:
 
 
 async def unsubscribe(request: Request) -> Response:
-    """Leave the newsletter, with the token of the mail."""
-    token = required(await payload(request), "token")["token"]
-    if not await off_loop(shop_of(request).people.unsubscribe, token):
+    """Leave the newsletter with the link of the mail, by one click and without signing in."""
+    if not await off_loop(shop_of(request).people.unsubscribe, request.query_params.get("t", "")):
         raise HTTPException(404, "We do not know that link. Perhaps you have left already.")
     return tell(request, "You will get no more mail from us.", "/")
 
@@ -168,6 +167,11 @@ async def survey(request: Request) -> Response:
 async def privacy_policy(request: Request) -> Response:
     """The privacy policy in short, with the way to the whole of it."""
     return await page(request, "privacy.html")
+
+
+async def cookies(request: Request) -> Response:
+    """Which cookies there are, what for, and for how long."""
+    return await page(request, "cookies.html", kept=KEPT)
 
 
 async def choices(request: Request) -> Response:
@@ -208,6 +212,7 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/survey", survey_form, methods=["GET"]),
     Route("/survey", survey, methods=["POST"]),
     Route("/privacy-policy", privacy_policy),
+    Route("/cookies", cookies),
     Route("/choices", choices),
     Route("/choices/saved", choices_saved),
 )

@@ -12,6 +12,7 @@ from example_app.clock import now
 from example_app.database import Database
 from example_app.models import Customer, Registration
 from example_app.passwords import key_digest, opens, seal
+from example_app.tokens import LEAVE, Tokens
 
 _CUSTOMER = """SELECT customers.id, customers.email, name, phone, address, date_of_birth, gender, role, created,
     newsletter.email IS NOT NULL AS newsletter
@@ -25,19 +26,24 @@ class AddressTakenError(Exception):
 class People:
     """Everybody the shop knows; every method blocks on SQLite."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, tokens: Tokens) -> None:
         self._database = database
+        self._tokens = tokens
 
-    def register(self, *, email: str, password: str, name: str, phone: str, address: str) -> Customer:
+    def register(
+        self, *, email: str, password: str, name: str, phone: str, address: str, born: str | None = None
+    ) -> Customer:
         """Open an account. Raises AddressTakenError."""
         sealed = seal(password)
         try:
             with self._database.writing() as connection:
-                number = connection.execute("SELECT 1001 + count(*) FROM customers WHERE role = 'customer'").fetchone()
+                number = connection.execute(
+                    "SELECT 1 + max(CAST(substr(id, 3) AS INTEGER)) FROM customers WHERE role = 'customer'"
+                ).fetchone()
                 customer = f"c-{number[0]}"
                 connection.execute(
-                    "INSERT INTO customers VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, 'customer', ?)",
-                    (customer, email.lower(), sealed, name, phone, address, now().date().isoformat()),
+                    "INSERT INTO customers VALUES (?, ?, ?, ?, ?, ?, ?, NULL, 'customer', ?)",
+                    (customer, email.lower(), sealed, name, phone, address, born, now().date().isoformat()),
                 )
         except sqlite3.IntegrityError as error:
             raise AddressTakenError from error
@@ -69,15 +75,23 @@ class People:
         with self._database.writing() as connection:
             connection.execute(
                 "INSERT INTO newsletter VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                (email.lower(), secrets.token_urlsafe(12), now().isoformat()),
+                (email.lower(), secrets.token_hex(8), now().isoformat()),
             )
             row = connection.execute("SELECT token FROM newsletter WHERE email = ?", (email.lower(),)).fetchone()
-        return str(row["token"])
+        return self._tokens.sign(LEAVE, str(row["token"]))
+
+    def subscriber(self, token: str) -> str | None:
+        """The address that a token takes off the newsletter, or None. No link holds it, only a number for it."""
+        with self._database.reading() as connection:
+            number = self._tokens.person(LEAVE, token)
+            row = connection.execute("SELECT email FROM newsletter WHERE token = ?", (number,)).fetchone()
+        return str(row["email"]) if row else None
 
     def unsubscribe(self, token: str) -> bool:
-        """Take the holder of a token off the newsletter; whether there was one."""
+        """Take the holder of a token off the newsletter; whether it is one of ours and was still in use."""
+        number = self._tokens.person(LEAVE, token)
         with self._database.writing() as connection:
-            return connection.execute("DELETE FROM newsletter WHERE token = ?", (token,)).rowcount == 1
+            return connection.execute("DELETE FROM newsletter WHERE token = ?", (number,)).rowcount == 1
 
     def authorise(self, customer: str, *, serial_number: str, hardware_id: str, computer_name: str) -> None:
         """Register a serial number on one of a customer's computers."""

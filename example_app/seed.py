@@ -7,7 +7,14 @@ import sqlite3
 from example_app.passwords import key_digest, seal
 
 PASSWORD = "four-on-the-floor"  # noqa: S105 - of every invented customer; there is nobody behind them
-PARTNER_KEYS = {"shipper": "key-of-the-shipper-2f6c1d", "mailer": "key-of-the-mailer-88b0e4"}
+PARTNER_KEYS = {
+    "shipper": "key-of-the-shipper-2f6c1d",
+    "mailer": "key-of-the-mailer-88b0e4",
+    "p1": "key-of-the-cymbal-club-07ac3e",
+    "artist": "key-of-the-drummers-51d9b2",
+    "m2": "key-of-the-analyst-c4e817",
+    "postal-service": "key-of-the-post-office-9f20d6",
+}
 
 _PRODUCTS = (
     (
@@ -166,6 +173,20 @@ _DEALERS = (
 _STANDING = (("c-1002", "objected", "customer-survey"), ("c-1004", "restricted", ""))
 
 
+_FIGURES = (
+    ("kind", "Drum library", 412),
+    ("kind", "MIDI pack", 198),
+    ("kind", "Plug-in", 243),
+    ("town", "Stockholm", 117),
+    ("town", "Antwerpen", 38),
+    ("town", "Arvidsjaur", 2),
+)
+_THREADS = (
+    ("Bleed on the Norrland overheads", "paradiddle", "How much of the snare do you leave in the overheads?"),
+    ("Eleven eight without a headache", "offbeat_ola", "Count it as three, three, three and two. You are welcome."),
+)
+
+
 def sow(connection: sqlite3.Connection) -> None:
     """Fill an empty shop, inside the caller's transaction."""
     connection.executemany("INSERT INTO products VALUES (?, ?, ?, ?, ?, ?, ?)", _PRODUCTS)
@@ -180,6 +201,10 @@ def sow(connection: sqlite3.Connection) -> None:
     connection.executemany(
         "INSERT INTO partner_keys VALUES (?, ?)", [(party, key_digest(key)) for party, key in PARTNER_KEYS.items()]
     )
+    connection.executemany("INSERT INTO figures VALUES (?, ?, ?)", _FIGURES)
+    for number, (title, username, body) in enumerate(_THREADS, 1):
+        connection.execute("INSERT INTO threads VALUES (?, ?)", (number, title))
+        connection.execute("INSERT INTO posts VALUES (?, ?, ?, '2026-11-02T19:30:00+00:00')", (number, username, body))
     _sow_orders(connection)
 
 

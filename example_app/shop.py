@@ -11,10 +11,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from example_app.database import Database
+from example_app.desk import Desk
+from example_app.forum import Forum
 from example_app.models import Customer
 from example_app.people import People
 from example_app.sales import Sales
 from example_app.shelf import Shelf
+from example_app.tokens import Tokens
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -26,10 +29,13 @@ class Shop:
     def __init__(self, path: Path) -> None:
         database = Database(path)
         database.prepare()
-        self.shelf = Shelf(database)
-        self.people = People(database)
-        self.sales = Sales(database)
         self.secret = database.secret()
+        self.tokens = Tokens(self.secret)
+        self.shelf = Shelf(database)
+        self.people = People(database, self.tokens)
+        self.sales = Sales(database)
+        self.desk = Desk(database)
+        self.forum = Forum(database)
 
 
 def shop_of(connection: HTTPConnection) -> Shop:

@@ -12,6 +12,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _DAY = 24 * 60 * 60
 CART = "cart"
 CART_KEPT = 14 * _DAY
+KEPT = (
+    ("session", "that you stay signed in", "a fortnight", "always"),
+    (CART, "what lies in your cart", "a fortnight", "once you put something into it"),
+    ("troth_consent", "what you chose here", "six months", "once you choose"),
+    ("_ga, _gid", "counting visits", "a year, a day", "if you accept counting"),
+    ("_gcl_aw", "seeing which advertisement brought you", "ninety days", "if you accept advertising"),
+    ("_fbp", "advertising on other sites", "thirty days", "if you accept advertising"),
+)
+"""What the page on cookies tells: name, what for, how long, when."""
 
 
 class TrackingCookies:

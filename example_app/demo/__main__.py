@@ -13,16 +13,20 @@ import tempfile
 import time
 from pathlib import Path
 
-from example_app.demo import show, trail
+from example_app.demo import rooms, show, trail
+from example_app.demo.scene import Claim
 from example_app.demo.server import WORKERS, NotServingError, Server, serving
-from example_app.demo.walk import FROM_BEFORE, ORDER, Claim, walk
+from example_app.demo.walk import FROM_BEFORE, ORDER, walk
 from example_app.seed import PASSWORD
 
 _SETTLED = 1.5
 """Seconds after which a checkpoint covers the last line of an idle server."""
 _NAMED = ("TOO-CHO-2", "TOO-TBL-0", "TOO-LOC-2")
 """Cookies wait for the answer, fields stay in their row, nothing leaves the EEA: what the walk must have met."""
-_PRIVATE = (ORDER["name"], ORDER["email"], ORDER["address"], ORDER["date_of_birth"], *FROM_BEFORE.values())
+_PRIVATE = (
+    *(ORDER["name"], ORDER["email"], ORDER["address"], ORDER["date_of_birth"], *FROM_BEFORE.values()),
+    *(rooms.READER, rooms.CORRECTION["address"], rooms.CORRECTION["phone"]),
+)
 
 
 def main() -> int:

@@ -79,7 +79,7 @@ class _Take:
         return {
             "worker": os.getpid(),
             "method": self.scope["method"],
-            "path": self.scope["path"],
+            "path": _target(self.scope),
             "headers": _shown(self.scope["headers"]),
             "body": b64encode(self.seen).decode(),
             "status": self._head["status"],
@@ -100,6 +100,11 @@ def read(line: bytes) -> Inside:
         body=b64decode(held["body"]),
         answer=answer,
     )
+
+
+def _target(scope: Scope) -> str:
+    query = scope.get("query_string", b"").decode("latin-1")
+    return f"{scope['path']}?{query}" if query else str(scope["path"])
 
 
 def _shown(headers: list[tuple[bytes, bytes]]) -> Headers:

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from example_app.demo import rooms
 from example_app.demo.browser import Browser
+from example_app.demo.scene import (
+    Claim,
+    Scene,
+    arrived,
+    csp_without,
+    expired_cookies,
+    given,
+    kept,
+    lives,
+    removed,
+    returns,
+    same_body,
+    scene,
+    seen,
+    sent,
+    untouched,
+)
 from example_app.demo.server import Server
-from example_app.demo.wire import Exchange, Request, expired
+from example_app.demo.wire import Exchange, Request
 from example_app.seed import PARTNER_KEYS, PASSWORD
 
 ANALYTICS = frozenset({"_ga", "_gid"})
@@ -32,23 +49,6 @@ ORDER = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A sentence and whether the bytes bear it out."""
-
-    text: str
-    holds: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """One step of the walk."""
-
-    title: str
-    exchange: Exchange
-    claims: tuple[Claim, ...]
-
-
 def walk(server: Server) -> Iterator[Scene]:
     """Take every step, one after the other."""
     yield from _first_visit(server)
@@ -58,34 +58,35 @@ def walk(server: Server) -> Iterator[Scene]:
     yield from _signalling(server)
     yield from _buying(server)
     yield from _sharing(server)
+    yield from rooms.walk(server)
 
 
 def _first_visit(server: Server) -> Iterator[Scene]:
     visitor = Browser(server)
     home = visitor.get("/")
-    yield _scene(
+    yield scene(
         "A first visit",
         home,
-        Claim(text="the shop sent all its cookies", holds=TRACKING | {"session", "cart"} <= _sent(home)),
-        Claim(text="no analytics or advertising cookie arrived", holds=not TRACKING & _arrived(home)),
-        Claim(text="the cart cookie waits until the visitor asks for it", holds="cart" not in _arrived(home)),
-        Claim(text="the session cookie arrived, byte for byte", holds=_untouched(home, {"session"})),
+        Claim(text="the shop sent all its cookies", holds=TRACKING | {"session", "cart"} <= sent(home)),
+        Claim(text="no analytics or advertising cookie arrived", holds=not TRACKING & arrived(home)),
+        Claim(text="the cart cookie waits until the visitor asks for it", holds="cart" not in arrived(home)),
+        Claim(text="the session cookie arrived, byte for byte", holds=untouched(home, {"session"})),
         Claim(
-            text="a policy for scripts holds the third parties back", holds=_csp_without(home, "googletagmanager.com")
+            text="a policy for scripts holds the third parties back", holds=csp_without(home, "googletagmanager.com")
         ),
-        Claim(text="the page itself is unchanged", holds=_same_body(home)),
+        Claim(text="the page itself is unchanged", holds=same_body(home)),
     )
     cart = visitor.submit("/cart", "sku=DL-NORRLAND")
-    yield _scene(
+    yield scene(
         "Something into the cart: now the visitor asked for that cookie",
         cart,
-        Claim(text="the cart cookie arrived, byte for byte", holds=_untouched(cart, {"cart"})),
+        Claim(text="the cart cookie arrived, byte for byte", holds=untouched(cart, {"cart"})),
     )
     again = visitor.get("/cart")
-    yield _scene(
+    yield scene(
         "The cart is still there on the next page",
         again,
-        Claim(text="the shop saw the cart cookie", holds="cart" in _seen(again)),
+        Claim(text="the shop saw the cart cookie", holds="cart" in seen(again)),
         Claim(text="the page shows what lies in it", holds=b"Norrland Kit</a>" in again.arrived.body),
     )
 
@@ -94,20 +95,20 @@ def _accepting(server: Server) -> Iterator[Scene]:
     visitor = Browser(server)
     visitor.get("/")
     choice = visitor.submit("/.privacy/accept", ACCEPT_ANALYTICS)
-    yield _scene(
+    yield scene(
         "Analytics accepted",
         choice,
-        Claim(text="the form comes back to the shop", holds=_returns(choice)),
-        Claim(text="the choice is kept in a cookie", holds=bool(_arrived(choice))),
+        Claim(text="the form comes back to the shop", holds=returns(choice)),
+        Claim(text="the choice is kept in a cookie", holds=bool(arrived(choice))),
     )
     page = visitor.get("/products")
-    yield _scene(
+    yield scene(
         "The next page, after accepting analytics",
         page,
-        Claim(text="the analytics cookies arrived, byte for byte", holds=_untouched(page, ANALYTICS)),
-        Claim(text="no advertising cookie arrived", holds=not ADVERTISING & _arrived(page)),
-        Claim(text="the analytics vendor in the EU may load now", holds=not _csp_without(page, "example-analytics.eu")),
-        Claim(text="the one outside the EEA may not", holds=_csp_without(page, "googletagmanager.com")),
+        Claim(text="the analytics cookies arrived, byte for byte", holds=untouched(page, ANALYTICS)),
+        Claim(text="no advertising cookie arrived", holds=not ADVERTISING & arrived(page)),
+        Claim(text="the analytics vendor in the EU may load now", holds=not csp_without(page, "example-analytics.eu")),
+        Claim(text="the one outside the EEA may not", holds=csp_without(page, "googletagmanager.com")),
     )
     yield from _withdrawing(visitor)
 
@@ -115,19 +116,19 @@ def _accepting(server: Server) -> Iterator[Scene]:
 def _withdrawing(visitor: Browser) -> Iterator[Scene]:
     before = dict(visitor.jar)
     withdrawn = visitor.submit("/.privacy/withdraw", ALL)
-    yield _scene(
+    yield scene(
         "Withdrawal",
         withdrawn,
-        Claim(text="the form comes back to the shop", holds=_returns(withdrawn)),
-        Claim(text="the analytics cookies are expired", holds=_expired(withdrawn) >= ANALYTICS),
+        Claim(text="the form comes back to the shop", holds=returns(withdrawn)),
+        Claim(text="the analytics cookies are expired", holds=expired_cookies(withdrawn) >= ANALYTICS),
     )
     visitor.jar = before
     revived = visitor.get("/products")
-    yield _scene(
+    yield scene(
         "After the withdrawal, with the old consent cookie put back",
         revived,
-        Claim(text="the shop saw no analytics cookie", holds=not TRACKING & _seen(revived)),
-        Claim(text="none arrived but to be expired", holds=not TRACKING & _given(revived)),
+        Claim(text="the shop saw no analytics cookie", holds=not TRACKING & seen(revived)),
+        Claim(text="none arrived but to be expired", holds=not TRACKING & given(revived)),
     )
 
 
@@ -136,33 +137,33 @@ def _accepting_all(server: Server) -> Iterator[Scene]:
     visitor.submit("/.privacy/accept", ALL)
     page = visitor.get("/")
     kept = TRACKING - {"_fbp"}
-    yield _scene(
+    yield scene(
         "All accepted",
         page,
-        Claim(text="the cookies arrived, byte for byte", holds=_untouched(page, kept)),
-        Claim(text="that for remarketing lives thirty days, not ninety", holds=_lives(page, "_fbp", 30 * DAY)),
+        Claim(text="the cookies arrived, byte for byte", holds=untouched(page, kept)),
+        Claim(text="that for remarketing lives thirty days, not ninety", holds=lives(page, "_fbp", 30 * DAY)),
     )
 
 
 def _refusing(server: Server) -> Iterator[Scene]:
     visitor = Browser(server, jar=dict(FROM_BEFORE))
     before = visitor.get("/")
-    yield _scene(
+    yield scene(
         "A browser with tracking cookies from before, nothing decided",
         before,
-        Claim(text="the shop saw none of them", holds=not TRACKING & _seen(before)),
-        Claim(text="no new one arrived", holds=not TRACKING & _given(before)),
+        Claim(text="the shop saw none of them", holds=not TRACKING & seen(before)),
+        Claim(text="no new one arrived", holds=not TRACKING & given(before)),
     )
     refused = visitor.submit("/.privacy/refuse", ALL)
-    yield _scene("All refused", refused, Claim(text="the form comes back to the shop", holds=_returns(refused)))
+    yield scene("All refused", refused, Claim(text="the form comes back to the shop", holds=returns(refused)))
     visitor.jar |= FROM_BEFORE
     page = visitor.get("/")
-    yield _scene(
+    yield scene(
         "The next page, after refusing",
         page,
-        Claim(text="the shop saw no tracking cookie", holds=not TRACKING & _seen(page)),
-        Claim(text="none arrived but to be expired", holds=not TRACKING & _given(page)),
-        Claim(text="the ones from before are expired", holds=_expired(page) >= set(FROM_BEFORE)),
+        Claim(text="the shop saw no tracking cookie", holds=not TRACKING & seen(page)),
+        Claim(text="none arrived but to be expired", holds=not TRACKING & given(page)),
+        Claim(text="the ones from before are expired", holds=expired_cookies(page) >= set(FROM_BEFORE)),
         Claim(text="the page is open to who refuses", holds=page.arrived.status == 200),
     )
 
@@ -170,11 +171,11 @@ def _refusing(server: Server) -> Iterator[Scene]:
 def _signalling(server: Server) -> Iterator[Scene]:
     visitor = Browser(server, always=(("Accept", "text/html"), ("Sec-GPC", "1")), jar=dict(FROM_BEFORE))
     page = visitor.get("/")
-    yield _scene(
+    yield scene(
         "A browser that signals Global Privacy Control",
         page,
-        Claim(text="the shop saw no tracking cookie", holds=not TRACKING & _seen(page)),
-        Claim(text="none arrived but to be expired", holds=not TRACKING & _given(page)),
+        Claim(text="the shop saw no tracking cookie", holds=not TRACKING & seen(page)),
+        Claim(text="none arrived but to be expired", holds=not TRACKING & given(page)),
     )
 
 
@@ -183,7 +184,7 @@ def _buying(server: Server) -> Iterator[Scene]:
     ann.get("/login")
     ann.submit("/login", LOGIN)
     page = ann.get("/account")
-    yield _scene(
+    yield scene(
         "The account page",
         page,
         Claim(text="Ann sees her orders", holds=b"HA-20002" in page.arrived.body),
@@ -192,14 +193,14 @@ def _buying(server: Server) -> Iterator[Scene]:
         ),
     )
     profile = ann.get_json("/api/account")
-    yield _scene(
+    yield scene(
         "The account as JSON",
         profile,
-        Claim(text="what a purchase needs arrived", holds=_kept(profile, "name", "email", "phone", "address")),
-        Claim(text="date of birth and gender did not", holds=_removed(profile, *TOO_MUCH)),
+        Claim(text="what a purchase needs arrived", holds=kept(profile, "name", "email", "phone", "address")),
+        Claim(text="date of birth and gender did not", holds=removed(profile, *TOO_MUCH)),
     )
     order = ann.post_json("/api/orders", json.dumps(ORDER, ensure_ascii=False))
-    yield _scene(
+    yield scene(
         "An order with a field too many",
         order,
         Claim(
@@ -207,27 +208,27 @@ def _buying(server: Server) -> Iterator[Scene]:
             holds=order.inside is not None and b"1988" not in order.inside.body,
         ),
         Claim(text="the order was placed", holds=order.arrived.status == 201),
-        Claim(text="date of birth and gender were taken out of the answer", holds=_removed(order, *TOO_MUCH)),
-        Claim(text="what a purchase needs arrived", holds=_kept(order, "name", "email", "phone", "address", "total")),
+        Claim(text="date of birth and gender were taken out of the answer", holds=removed(order, *TOO_MUCH)),
+        Claim(text="what a purchase needs arrived", holds=kept(order, "name", "email", "phone", "address", "total")),
     )
     copy = ann.get_json("/account/export")
-    yield _scene(
+    yield scene(
         "Ann's own copy, which is hers in full",
         copy,
-        Claim(text="nothing was taken out", holds=_same_body(copy)),
+        Claim(text="nothing was taken out", holds=same_body(copy)),
     )
 
 
 def _sharing(server: Server) -> Iterator[Scene]:
     inside = _partner(server, "shipper")
-    yield _scene(
+    yield scene(
         "A parcel service in Germany fetches an order",
         inside,
-        Claim(text="it got what it needs to deliver", holds=_kept(inside, "name", "email", "phone", "address")),
-        Claim(text="it got neither date of birth nor gender", holds=_removed(inside, *TOO_MUCH)),
+        Claim(text="it got what it needs to deliver", holds=kept(inside, "name", "email", "phone", "address")),
+        Claim(text="it got neither date of birth nor gender", holds=removed(inside, *TOO_MUCH)),
     )
     outside = _partner(server, "mailer")
-    yield _scene(
+    yield scene(
         "A mailing service in the United States tries the same",
         outside,
         Claim(text="it was denied", holds=outside.arrived.status == 403),
@@ -238,61 +239,3 @@ def _sharing(server: Server) -> Iterator[Scene]:
 def _partner(server: Server, party: str) -> Exchange:
     headers = (("X-API-Key", PARTNER_KEYS[party]),)
     return Browser(server).send(Request(method="GET", path=f"/partner/{party}/orders/HA-20001", headers=headers))
-
-
-def _scene(title: str, exchange: Exchange, *claims: Claim) -> Scene:
-    return Scene(title=title, exchange=exchange, claims=claims)
-
-
-def _sent(exchange: Exchange) -> set[str]:
-    return set(exchange.inside.answer.set_cookies) if exchange.inside else set()
-
-
-def _seen(exchange: Exchange) -> set[str]:
-    return set(exchange.inside.cookies) if exchange.inside else set()
-
-
-def _arrived(exchange: Exchange) -> set[str]:
-    return set(exchange.arrived.set_cookies)
-
-
-def _expired(exchange: Exchange) -> set[str]:
-    return {name for name, value in exchange.arrived.set_cookies.items() if expired(value)}
-
-
-def _given(exchange: Exchange) -> set[str]:
-    return _arrived(exchange) - _expired(exchange)
-
-
-def _untouched(exchange: Exchange, names: set[str] | frozenset[str]) -> bool:
-    if exchange.inside is None:
-        return False
-    sent, arrived = exchange.inside.answer.set_cookies, exchange.arrived.set_cookies
-    return all(name in sent and sent[name] == arrived.get(name) for name in names)
-
-
-def _same_body(exchange: Exchange) -> bool:
-    return exchange.inside is not None and exchange.inside.answer.body == exchange.arrived.body
-
-
-def _returns(exchange: Exchange) -> bool:
-    return exchange.arrived.status == 303 and exchange.arrived.all("location") == ("/choices/saved",)
-
-
-def _csp_without(exchange: Exchange, host: str) -> bool:
-    policies = exchange.arrived.all("content-security-policy")
-    return any("script-src" in policy and host not in policy for policy in policies)
-
-
-def _removed(exchange: Exchange, *names: str) -> bool:
-    sent = exchange.inside.answer.json if exchange.inside else {}
-    return all(name in sent and name not in exchange.arrived.json for name in names)
-
-
-def _kept(exchange: Exchange, *names: str) -> bool:
-    sent = exchange.inside.answer.json if exchange.inside else {}
-    return all(name in sent and sent[name] == exchange.arrived.json.get(name) for name in names)
-
-
-def _lives(exchange: Exchange, name: str, seconds: int) -> bool:
-    return f"max-age={seconds}" in exchange.arrived.set_cookies.get(name, "").lower()
