@@ -8,8 +8,8 @@
 SHELL := /bin/sh
 VENV ?= .venv
 BIN := $(VENV)/bin
-# The stamp is named after what was installed, so a changed lock or pyproject.toml means a fresh environment, a touched one does not.
-STAMP := $(VENV)/ready-$(shell cat requirements.lock pyproject.toml | cksum | tr -d ' ')
+# The stamp is named after what was installed, so a changed lock, pyproject.toml or C source means a fresh environment, a touched one does not.
+STAMP := $(VENV)/ready-$(shell cat requirements.lock pyproject.toml middleware/native/* | cksum | tr -d ' ')
 
 .PHONY: demo test test-real postgres lint bench lock clean venv
 

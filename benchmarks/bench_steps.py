@@ -46,12 +46,12 @@ class WayIn:
 
 def entrance_of(middleware: PolicyMiddleware) -> Entrance:
     """Return what puts the requests of a middleware on their lanes."""
-    return middleware._server._entrance
+    return middleware._server.entrance
 
 
 def without_line(middleware: PolicyMiddleware) -> PolicyMiddleware:
     """Return the middleware, from now on writing no line."""
-    middleware.runtime.write_encoded = lambda members: len(members)  # type: ignore[method-assign]  # the step to leave out
+    middleware.runtime.write_encoded = lambda members: len(members)  # the step to leave out
     return middleware
 
 

@@ -126,7 +126,7 @@ class Pair:
             )
             for app in self.apps
         ]  # fmt: skip
-        self.ways[1]._server._entrance.open = False
+        self.ways[1]._server.entrance.open = False
         self.read: dict[Path, int] = {}
         self.consents = {"none": b""} | {
             name: run(self.choose(name.partition(" ")[0], body))
@@ -449,7 +449,7 @@ def test_names_that_clients_choose_fill_no_memory(pair: Pair) -> None:
     pair.apps[0].answer = {
         "steps": [{"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}]
     }
-    entrance = pair.ways[0]._server._entrance
+    entrance = pair.ways[0]._server.entrance
     for n in range(1500):
         cookie = b"c%d=%d; _ga_%d=1" % (n, n, n)
         headers = [(b"host", b"shop.example"), (b"h%d" % n, b"1"), (b"cookie", cookie)]

@@ -240,7 +240,7 @@ async def test_where_the_trail_takes_no_line_nothing_changes_until_it_does(
         raise TrailError("full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(shop.middleware.runtime, "_write", refuse)
+        patch.setattr(shop.middleware.runtime, "write_encoded", refuse)
         shop.put("rules.yaml", COOKIES)
         await shop.until(lambda: tried > 1)
         assert "wait" not in shop.middleware.runtime.first.rules

@@ -182,7 +182,7 @@ def without_trail(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_members: bytes) -> int:
         raise TrailError("the line cannot be written: ENOSPC")
 
-    monkeypatch.setattr(shop.middleware.runtime, "_write", refuse)
+    monkeypatch.setattr(shop.middleware.runtime, "write_encoded", refuse)
 
 
 # what a form records counts in it, and is kept once the app accepts ------------------------------------------------

@@ -109,7 +109,7 @@ def without_trail(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_members: bytes) -> int:
         raise TrailError("the line cannot be written: ENOSPC")
 
-    monkeypatch.setattr(shop.middleware.runtime, "_write", refuse)
+    monkeypatch.setattr(shop.middleware.runtime, "write_encoded", refuse)
 
 
 def threads_of_writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:

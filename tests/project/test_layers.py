@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "middleware" / "troth"
 
-LEAVES = frozenset({"_types", "_codes", "errors", "diagnostics", "home"})
+LEAVES = frozenset({"_native", "_types", "_codes", "errors", "diagnostics", "home"})
 WORDS = LEAVES | {"model", "plan"}
 SIBLINGS = frozenset({"consent", "rules", "engines", "filters", "audit"})
 CORE = WORDS | SIBLINGS | {"runtime"}
@@ -165,7 +165,8 @@ def declared(*groups: str) -> set[str]:
 @pytest.mark.parametrize(
     ("folder", "groups"),
     [
-        ("middleware", ()),
+        ("middleware/troth", ()),
+        ("middleware/native", ("dev",)),
         ("example_app", ("test",)),
         ("tests", ("test", "bench")),
         ("benchmarks", ("test", "bench")),

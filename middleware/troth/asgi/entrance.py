@@ -11,6 +11,7 @@ from troth.asgi.kinds import COOKIE, ENCODING, LENGTH, SIGNAL
 from troth.asgi.lanes import Entry, Lane, Lanes, host_of, is_own
 from troth.asgi.request import hostname, inner_path, is_loopback
 from troth.asgi.visitors import Visitor, Visitors
+from troth.consent.generation import Generation
 
 _NO_SIGNALS: Final[frozenset[str]] = frozenset()
 _SECURE: Final = frozenset({"https", "wss"})
@@ -18,6 +19,10 @@ _SECURE: Final = frozenset({"https", "wss"})
 
 class Entrance:
     """Puts requests on their lanes; made once per guard."""
+
+    __slots__ = (
+        "_exact", "_guard", "_known", "_meanings", "_only", "_read", "_seconds", "_view", "_visitors", "lanes", "open",
+    )  # fmt: skip
 
     def __init__(self, guard: Guard) -> None:
         self.lanes = Lanes(guard)
@@ -28,8 +33,13 @@ class Entrance:
         self._visitors = Visitors(guard.runtime)
         self._seconds = guard.runtime.seconds
         self._only = self.lanes.sites[id(guard.runtime.first)] if len(guard.runtime.sites) == 1 else None
+        self._exact = None if self._only is None else self._only.exact
+        self._known = self._visitors.known
+        generation = guard.runtime.generation
+        self._read = generation.read
+        self._view = generation.view if isinstance(generation, Generation) else None
 
-    def enter(self, scope: Scope, receive: Receive, send: Send) -> Express | None:  # noqa: C901 - one pass over the headers
+    def enter_plain(self, scope: Scope, receive: Receive, send: Send) -> Express | None:  # noqa: C901 - one pass over the headers
         """Return the exchange of a request on its lane; None where it has to be judged in full."""
         headers = scope["headers"]
         if type(headers) is not list or scope.get("query_string") or not self.open:
@@ -62,6 +72,9 @@ class Entrance:
         if cookie is None and not lane.reads:
             return express
         return express if express.filter(cookie, coding) else None
+
+    enter = enter_plain
+    """The same; compiled, where that was built (`compiled`)."""
 
     def _entry(self, scope: Scope) -> Entry | None:
         """Return the entry of a request; None for a path of our own."""

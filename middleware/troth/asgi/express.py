@@ -29,13 +29,9 @@ Header = tuple[bytes, bytes]
 class Express:
     """One exchange on its lane."""
 
-    passing = False
-    """The head of the response is out, by the lane: what follows passes."""
-    _full: HttpExchange | None = None
-    _cookie = b""
-    _told: tuple[int, ...] = ()
-    _held: list[Message] | None = None
-    """What the app has sent of a response whose body has to be read first."""
+    __slots__ = (
+        "_cookie", "_full", "_given", "_held", "_lane", "_receive", "_send", "_told", "_visitor", "passing", "scope",
+    )  # fmt: skip
 
     def __init__(self, lane: Lane, visitor: Visitor, scope: Scope, receive: Receive, send: Send) -> None:
         self._lane = lane
@@ -43,6 +39,13 @@ class Express:
         self._given = self.scope = scope
         self._receive = receive
         self._send = send
+        self.passing = False
+        """The head of the response is out, by the lane: what follows passes."""
+        self._full: HttpExchange | None = None
+        self._cookie = b""
+        self._told: tuple[int, ...] = ()
+        self._held: list[Message] | None = None
+        """What the app has sent of a response whose body has to be read first."""
 
     # request ---------------------------------------------------------------------------------------------------
 
@@ -77,7 +80,7 @@ class Express:
 
     # response --------------------------------------------------------------------------------------------------
 
-    def send(self, message: Message) -> Awaitable[None]:
+    def send_plain(self, message: Message) -> Awaitable[None]:
         """Take what the app sends."""
         if self.passing:
             return self._send(message)
@@ -89,12 +92,15 @@ class Express:
                 return self._send(message)
             if seen & KIND == HELD:
                 self._held = [message]
-                return _nothing()
+                return nothing()
             start = self._decided(message, seen, NO_FIELDS) if seen else None
             if start is not None:
                 self.passing = True
                 return self._send(start)
         return self._otherwise(message)
+
+    send = send_plain
+    """The same; compiled, where that was built (`compiled`)."""
 
     def _decided(self, start: Message, seen: int, fields: Fields) -> Message | None:
         """Return the head of the response as it goes out, its line written; None to leave the lane."""
@@ -130,9 +136,9 @@ class Express:
 
     def _written(self, line: bytes) -> bool:
         lane = self._lane
-        line += self._visitor.withheld if lane.head.refuses else self._visitor.told
+        line += self._visitor.withheld if lane.refuses else self._visitor.told
         try:
-            lane.guard.runtime.write_encoded(line)
+            lane.write(line)
         except TrailError:
             return False
         return True
@@ -195,8 +201,14 @@ class Express:
         await self.full().after_app(failed=failed)
 
 
-async def _nothing() -> None:
+async def nothing() -> None:
     """Send nothing yet."""
+
+
+async def send_both(send: Send, start: Message, body: Message) -> None:
+    """Send the head of a response and its body."""
+    await send(start)
+    await send(body)
 
 
 async def _running(scope: Scope, receive: Receive, send: Send) -> None:

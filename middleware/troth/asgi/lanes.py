@@ -66,7 +66,8 @@ class Lane(Ground):
     """Everything that one head settles, ready to be carried out."""
 
     __slots__ = (
-        "_lanes", "limits", "outcomes", "reads", "response", "set_cookies", "shapes", "silent", "since", "until",
+        "_lanes", "limits", "outcomes", "reads", "refuses", "response", "set_cookies", "shapes", "silent", "since",
+        "until", "write",
     )  # fmt: skip
 
     def __init__(self, lanes: Lanes, entry: Entry, head: Head, scope: Scope, now: datetime, window: Window) -> None:
@@ -74,7 +75,10 @@ class Lane(Ground):
         self._lanes = lanes
         self.response = lanes.response
         self.since, self.until = window
-        self.reads = head.reads_bodies
+        self.reads = bool(head.reads_bodies)
+        self.refuses = bool(head.refuses)
+        self.write = lanes.guard.runtime.write_encoded
+        """Writes one line of the trail."""
         self.set_cookies = SetCookies(self)
         self.shapes = Shapes(self, now.date()) if entry.holds or head.reads_responses else None
         """Reads JSON bodies; None where they are not held."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from copy import copy
 from datetime import datetime
 from typing import Final
 
@@ -33,28 +34,9 @@ class Server:
     def __init__(self, app: ASGIApp, guard: Guard) -> None:
         self._app = app
         self.guard = guard
-        self._entrance = Entrance(guard)
+        self.entrance = Entrance(guard)
 
-    async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one HTTP request."""
-        express = self._entrance.enter(scope, receive, send)
-        if express is None:
-            await self._in_full(scope, receive, send)
-            return
-        token = CURRENT.set(express)
-        try:
-            try:
-                await self._app(express.scope, receive, express.send)
-            except BaseException:
-                if not express.passing:
-                    await express.close(failed=True)
-                raise
-            if not express.passing:
-                await express.close(failed=False)
-        finally:
-            CURRENT.reset(token)
-
-    async def _in_full(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def in_full(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one of the own routes, or judge a request by everything that it brings."""
         inner = inner_path(scope)
         if is_own(inner) and await own_routes.serve(self.guard.facts, inner, scope, receive, send):
@@ -129,16 +111,42 @@ class PolicyMiddleware:
     def _install(self, runtime: Runtime) -> None:
         """Serve by this runtime from now on. Everything that depends on it is made anew, and put in place at once."""
         self._server = Server(self.app, Guard(runtime, self._observer))
+        self._enter = self._server.entrance.enter
+
+    def unwatched(self) -> PolicyMiddleware:
+        """Return a twin with the same runtime that no observer watches, as in production. For tests."""
+        twin = copy(self)
+        twin._observer = None
+        twin._install(self.runtime)
+        return twin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
-        if isinstance(scope.get("headers"), Iterator):  # the app is to find them too
-            scope = {**scope, "headers": list(scope["headers"])}
+        """Serve one connection: a request on the express lane where it can go there."""
+        if scope["type"] != "http":
+            await self._other(scope, receive, send)
+            return
+        express = self._enter(scope, receive, send)
+        if express is None:
+            await self._server.in_full(_with_header_list(scope), receive, send)
+            return
+        token = CURRENT.set(express)
+        try:
+            await self.app(express.scope, receive, express.send)
+        except BaseException:
+            if not express.passing:
+                await express.close(failed=True)
+            raise
+        else:
+            if not express.passing:
+                await express.close(failed=False)
+        finally:
+            CURRENT.reset(token)
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve what is no request."""
         match scope["type"]:
-            case "http":
-                await self._server.http(scope, receive, send)
             case "websocket":
-                await WebSocketExchange(self._server.guard, self.app, scope, receive, send).run()
+                await WebSocketExchange(self._server.guard, self.app, _with_header_list(scope), receive, send).run()
             case "lifespan":
                 await self.app(scope, receive, self._sealing(send))
             case _:
@@ -184,6 +192,12 @@ def wrap(
         clock=clock,
         reload=reload,
     )
+
+
+def _with_header_list(scope: Scope) -> Scope:
+    """Return a scope whose headers can be read twice: the app is to find them too."""
+    headers = scope.get("headers")
+    return {**scope, "headers": list(headers)} if isinstance(headers, Iterator) else scope
 
 
 def _seconds(reload: bool | float) -> float:

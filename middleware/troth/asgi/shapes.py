@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Final
 
@@ -9,13 +10,17 @@ from troth.asgi.bodies import by_place
 from troth.asgi.ground import Ground
 from troth.asgi.judging import masks, takes_away
 from troth.errors import UnreadableBody
-from troth.filters.places import Place
+from troth.filters.places import Node, Place
 from troth.filters.splicing import Edit
+from troth.filters.tagging import Look
 from troth.model.facts import Direction
 from troth.model.findings import Finding
 from troth.model.words import UNDECLARED, Action, Carrier
 
 _MOST_SHAPES: Final = 256
+FindPlaces = Callable[[bytes, Node, Look | None], dict[Place, int] | None]
+find_places: FindPlaces | None = None
+"""Finds the places of a body faster than the tagger; None where it leaves the body to it. Set by `compiled`."""
 _Found = tuple[tuple[Place, int], ...]
 
 
@@ -55,13 +60,15 @@ NO_FIELDS: Final = Fields()
 class Shapes:
     """Reads the JSON bodies of one ground."""
 
-    __slots__ = ("_fields", "_ground", "_limit", "_shapes", "_tagger", "_today")
+    __slots__ = ("_fields", "_find", "_ground", "_limit", "_look", "_shapes", "_tagger", "_today")
 
     def __init__(self, ground: Ground, today: date) -> None:
         limits = (ground.route.limits if ground.route else None) or ground.site.binding.limits
         self._ground = ground
         self._limit = limits.hold_response
         self._tagger = ground.site.tagging(ground.route).json
+        self._find = find_places if self._tagger.screened else None
+        self._look = self._tagger.look
         self._today = today
         self._shapes: dict[_Found, Fields | None] = {}
         self._fields: dict[object, Fields] = {}
@@ -71,12 +78,13 @@ class Shapes:
         if len(body) > self._limit:
             return None
         try:
-            tags = self._tagger.tag(body, today=self._today)
+            places = None if self._find is None else self._find(body, self._tagger.fresh_root(), self._look)
+            if places is None:
+                places = self._tagger.tag(body, today=self._today).places
         except UnreadableBody:
             return None
-        found: _Found = tuple(tags.places.items())
-        shapes = self._shapes
-        fields = shapes[found] if found in shapes else self._learn(found)
+        found: _Found = tuple(places.items())
+        fields = self._shapes.get(found) or self._learn(found)
         if fields is None:
             return None
         if fields.edits:
@@ -84,7 +92,9 @@ class Shapes:
         return body, fields
 
     def _learn(self, found: _Found) -> Fields | None:
-        """Judge what stands where; equal bodies share one object."""
+        """Judge what stands where, unless it is known to leave the ground; equal bodies share one object."""
+        if found in self._shapes:
+            return None
         if len(self._shapes) >= _MOST_SHAPES:
             self._shapes.clear()
             self._fields.clear()

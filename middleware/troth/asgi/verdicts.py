@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from troth._types import HeaderList
@@ -31,11 +31,11 @@ class SetCookieVerdict:
     findings: tuple[Finding, ...] | None
     """What is told; None: what the entry says."""
     attributes: bytes | None = None
+    is_told: bool = field(init=False)
+    """Whether the line has something to say of it."""
 
-    @property
-    def is_told(self) -> bool:
-        """Whether the line has something to say of it."""
-        return bool(self.entry.findings if self.findings is None else self.findings)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_told", bool(self.entry.findings if self.findings is None else self.findings))
 
 
 Told = tuple[SetCookieVerdict, ...]

@@ -54,13 +54,13 @@ class Visitor:
 class Visitors:
     """Knows the visitors of one guard by their consent cookies. Keeps up to 4,096 of them."""
 
-    __slots__ = ("_clock", "_decoder", "_generation", "_known", "_standings")
+    __slots__ = ("_clock", "_decoder", "_generation", "_standings", "known")
 
     def __init__(self, runtime: Runtime) -> None:
         self._clock = runtime.clock
         self._decoder = runtime.decoder
         self._generation = runtime.generation
-        self._known: Recent[bytes, Visitor] = Recent(_REMEMBERED)
+        self.known: Recent[bytes, Visitor] = Recent(_REMEMBERED)
         self._standings: dict[object, object] = {}
 
     def of(self, cookie: bytes, nobody: Visitor, seconds: float) -> Visitor:
@@ -70,7 +70,7 @@ class Visitors:
             return nobody
         end = cookie.find(b";", at)
         raw = cookie[at + _START :] if end < 0 else cookie[at + _START : end]
-        found = self._known.get(raw)
+        found = self.known.get(raw)
         if (
             found is None
             or found.generation != self._generation.read()
@@ -94,6 +94,6 @@ class Visitors:
         # Those of one standing share one object, which is found by its identity.
         visitor.standing = self._standings.setdefault(visitor.standing, visitor.standing)
         if reading.outcome is CookieOutcome.VALID and values == [raw] and not visitor.generation & 1:
-            self._known.put(raw, visitor)
+            self.known.put(raw, visitor)
             site.values.pass_over(_CONSENT + raw)  # no rule is about our own cookie
         return visitor

@@ -15,8 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from troth._types import Receive, Scope, Send
-from troth.asgi.guard import Guard
-from troth.asgi.middleware import PolicyMiddleware, Server
+from troth.asgi.middleware import PolicyMiddleware
 from troth.audit.checkpoint import FILE_NAME as CHECKPOINTS
 from troth.audit.opening import KIND as OPENING
 from troth.cases.situation import moment
@@ -51,13 +50,13 @@ class Place:
                 clock=self.stage.clock, observer=self.stage.observe, reload=False,
             )  # fmt: skip
         self.runtime = self.guarded.runtime
-        self._unwatched = Server(self.stage.app, Guard(self.runtime))
+        self._unwatched = self.guarded.unwatched()
         self._people: tuple[str, ...] = ()
         self._read = 0
 
     async def unwatched(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request as in production, where nobody watches: what is remembered of a head is used as it is."""
-        await self._unwatched.http(scope, receive, send)
+        await self._unwatched(scope, receive, send)
 
     @property
     def site(self) -> Site:

@@ -28,11 +28,11 @@ _BYTES: Final = 8
 class Generation:
     """The shared number. Make it with `open`. Eight aligned bytes are read and written in one go."""
 
-    __slots__ = ("_map", "_view", "lock")
+    __slots__ = ("_map", "lock", "view")
 
     def __init__(self, mapping: mmap.mmap, lock: Lock) -> None:
         self._map = mapping
-        self._view = memoryview(mapping).cast("Q")
+        self.view = memoryview(mapping).cast("Q")
         self.lock = lock
 
     @classmethod
@@ -47,7 +47,7 @@ class Generation:
 
     def read(self) -> int:
         """Return the number: even, or odd while a write is under way or was cut off."""
-        return self._view[0]
+        return self.view[0]
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -56,8 +56,8 @@ class Generation:
         Raises HomeError where the lock is not to be had.
         """
         with self.lock():
-            opened = self._view[0] | 1
-            self._view[0] = opened
+            opened = self.view[0] | 1
+            self.view[0] = opened
             try:
                 yield
             finally:
@@ -65,14 +65,14 @@ class Generation:
 
     def close_left_open(self) -> None:
         """Make a number even that a dead writer left odd. Raises HomeError where the lock is not to be had."""
-        if self._view[0] & 1:
+        if self.view[0] & 1:
             with self.writing():
                 pass
 
     def close(self) -> None:
         """Give the mapping back."""
-        self._view.release()
+        self.view.release()
         self._map.close()
 
     def _announce(self, value: int) -> None:
-        self._view[0] = value
+        self.view[0] = value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
 from troth._types import HeaderList
@@ -17,6 +16,8 @@ _BY_DIRECTIVE: Final = {
 }
 """Headers that are lists of directives, and what separates these; of any other the value up to ``;`` counts."""
 _OF_THE_OLD_BODY: Final = frozenset({b"content-md5", b"digest", b"content-digest", b"repr-digest", b"accept-ranges"})
+_REMEMBERED: Final = 256
+_LONGEST: Final = 128
 Directives = dict[bytes, bytes]
 
 
@@ -116,9 +117,26 @@ def readable_encodings(headers: HeaderList) -> HeaderList:
     return headers if kept is None else replaced(headers, b"accept-encoding", kept)
 
 
-@lru_cache(maxsize=256)
+class _Codings(dict[bytes, bytes | None]):
+    """Values of `Accept-Encoding` to what is left of them; browsers send few, and a bounded number is remembered."""
+
+    def __missing__(self, value: bytes) -> bytes | None:
+        found = _readable_value(value)
+        if len(self) < _REMEMBERED and len(value) <= _LONGEST:
+            self[value] = found
+        return found
+
+
+READABLE_CODINGS: Final = _Codings()
+"""What is left of each `Accept-Encoding` value; None if all of it can be read."""
+
+
 def readable_value(value: bytes) -> bytes | None:
-    """Return what is left of an `Accept-Encoding` value; None if all of it can be read. Browsers send few of them."""
+    """Return what is left of an `Accept-Encoding` value; None if all of it can be read."""
+    return READABLE_CODINGS[value]
+
+
+def _readable_value(value: bytes) -> bytes | None:
     asked = [part.strip() for part in value.split(b",") if part.strip()]
     kept = [part for part in asked if _is_readable(part)]
     return None if kept == asked else b", ".join(kept) or b"identity"

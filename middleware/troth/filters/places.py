@@ -68,7 +68,7 @@ class Place:
     that one of the categories states an age.
     """
 
-    __slots__ = ("categories", "dated", "path", "shown", "whole")
+    __slots__ = ("categories", "dated", "passes", "path", "shown", "whole")
 
     def __init__(self, path: Path, shown: str, categories: Categories, *, whole: bool, dated: bool = False) -> None:
         self.path = path
@@ -76,6 +76,8 @@ class Place:
         self.shown = shown
         self.categories = categories
         self.whole = whole
+        self.passes = 0
+        """Signs of probes (`probes.SIGNS`) that say nothing new of a value here, as far as that has been found out."""
 
     def __repr__(self) -> str:
         return f"Place({self.shown}: {', '.join(self.categories) or 'undeclared'})"

@@ -50,6 +50,8 @@ _SIGNS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 }
 """What an address, a card or a telephone number cannot do without, cheap to look for where the thing is dear to find:
 the characters with which it begins, and how it goes on. Other scripts have digits too."""
+SIGNS: Final[Mapping[str, int]] = {"email": 1, "ip": 2, "phone": 4, "luhn": 8}
+"""The same as numbers, for the compiled screen (``json_body.c``), which adds 16 for what is percent-coded."""
 _CODED: Final = ("%", "(?<=%)")
 _MOMENT: Final = re.compile(
     r"[12]\d{3}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII
@@ -143,6 +145,14 @@ class Probes:
     def has_patterns(self) -> bool:
         """Whether rows brought patterns of their own, which can match anything."""
         return bool(self._patterns)
+
+    def passed(self, categories: Categories) -> int:
+        """Return the signs (`SIGNS`) that say nothing new of a value which is known to have these categories."""
+        return sum(
+            sign
+            for probe, sign in SIGNS.items()
+            if all(category in categories for finder, category in self._finders if finder is _FINDERS[probe])
+        )
 
     def screen(self, known: Known) -> Screen:
         """Return what tells quickly of a scalar that `find` would find nothing in it."""

@@ -15,6 +15,8 @@ from troth.filters.probes import NO_PROBES, NOBODY, Known, Probes, Screen
 from troth.filters.splicing import ConcretePath, Edit, splice
 
 _CONTAINERS: Final = frozenset({dict, list, Members})
+Look = Callable[[object, str | None, Place | None, Node], Place | None]
+"""Looks at a value under a key (None: an item of a list) of a node, whose place goes by its name; gives its place."""
 Verdict = Callable[[Place], Edit | None]
 """Judges a place by its categories. Never by identity: after much has been learned, places are made anew."""
 
@@ -94,11 +96,11 @@ class Tagger:
         if type(value) not in _CONTAINERS:
             return tags
         if self._by_name:
-            _walk_names(tags, value, self._fresh_root())
+            _walk_names(tags, value, self.fresh_root())
         else:
-            self._inspect(tags, value, self._fresh_root(), today, known)
+            self._inspect(tags, value, self.fresh_root(), today, known)
         if may_repeat_keys(body, tags.members):
-            self._inspect(tags := Tags(), decode_all(body), self._fresh_root(), today, known)
+            self._inspect(tags := Tags(), decode_all(body), self.fresh_root(), today, known)
         return tags
 
     def edit(self, body: bytes, verdict: Verdict, *, known: Known = NOBODY) -> bytes:
@@ -108,12 +110,12 @@ class Tagger:
         """
         if is_empty(body):
             return body
-        return splice(body, _Editor(self._fresh_root(), self._probes, verdict, known))
+        return splice(body, _Editor(self.fresh_root(), self._probes, verdict, known))
 
     def tag_part(self, value: Any, path: Path, *, today: date, known: Known = NOBODY) -> Tags:
         """Return what stands in one decoded part of a body; `path` leads there, with `ITEM` for items of lists."""
         tags = Tags()
-        node = self._fresh_root()
+        node = self.fresh_root()
         for step in path:
             node = node.into(step)
         if type(value) in _CONTAINERS:
@@ -124,9 +126,26 @@ class Tagger:
         """Return `body` with what `verdict` says taken out: it is asked for every member and item, declared or not."""
         if is_empty(body):
             return body
-        return splice(body, _EditorAt(self._fresh_root(), self._probes, verdict, known))
+        return splice(body, _EditorAt(self.fresh_root(), self._probes, verdict, known))
 
-    def _fresh_root(self) -> Node:
+    @property
+    def screened(self) -> bool:
+        """Whether the form of a value tells that no probe can find anything in it."""
+        return not self._probes.has_patterns
+
+    @property
+    def look(self) -> Look | None:
+        """What looks closely at one scalar and gives its place; None where values do not matter."""
+        return self._look if self._probes else None
+
+    def _look(self, value: object, key: str | None, place: Place | None, node: Node) -> Place | None:
+        if place is not None and not place.passes:
+            place.passes = self._probes.passed(place.categories)
+        found = self._probes.find(value, NOBODY, NONE if place is None else place.categories)
+        return node.probed(key, place, found) if found else place
+
+    def fresh_root(self) -> Node:
+        """Return the tree of places, begun anew where it has learned too much."""
         if self._shape.full:
             self._shape.learned = 0
             self._root = Node(self._shape)

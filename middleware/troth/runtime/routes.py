@@ -71,6 +71,12 @@ class RouteTable:
         return route
 
     def _find(self, node: _Node, segments: list[str], at: int, method: str) -> Route | None:
+        while at < len(segments) and not node.rest and not (node.plain and node.named):  # only one way to go on
+            segment = segments[at]
+            inside = node.plain.get(segment) if node.plain else node.named if segment else None
+            if inside is None:
+                return None
+            node, at = inside, at + 1
         if at == len(segments):
             return _of(node.routes, method)
         plain = node.plain.get(segments[at])

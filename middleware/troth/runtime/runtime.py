@@ -141,7 +141,8 @@ class Runtime:
             self.trail = Trail(home.trail, signing_key=seed, older_keys=older, policy=self._stamp(), clock=clock)
         except TrailError as cause:
             raise ConfigurationError(f"the trail cannot be opened: {cause}") from cause
-        self._write = line_logger(self.trail.stream()).line
+        self.write_encoded: Callable[[bytes], int] = line_logger(self.trail.stream()).line
+        """Writes one line whose members are encoded already; see `audit.stream.Stream.write`."""
 
     def site_of(self, host: str) -> Site:
         """Return the site of a host; an unknown host gets the first."""
@@ -149,11 +150,7 @@ class Runtime:
 
     def write(self, members: Mapping[str, Any]) -> int:
         """Write one line; returns its number. Raises TrailError where it cannot be written."""
-        return self._write(encode(dict(members)))
-
-    def write_encoded(self, members: bytes) -> int:
-        """Write one line whose members are encoded already."""
-        return self._write(members)
+        return self.write_encoded(encode(dict(members)))
 
     def seal(self) -> None:
         """Seal the trail as far as that can be done now; a line that still comes opens a new segment."""
