@@ -172,6 +172,13 @@ def test_a_place_passes_the_signs_of_what_its_name_says(probe: str) -> None:
     assert probes.passed(("it", "other")) == sum(SIGNS.values())
 
 
+def test_whoever_uses_the_middleware_gets_the_compiled_part(need: Need) -> None:
+    need(compiled.COMPILED, "the compiled express lane, for which a C compiler is needed")
+    check = "import troth.asgi.middleware; from troth.asgi.express import Express; print(Express.send.__name__)"
+    said = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["send"]
+
+
 def test_without_the_compiled_part_everything_is_as_it_was() -> None:
     environment = {**os.environ, "TROTH_PURE": "1"}
     files = ["tests/asgi/test_express.py", "tests/asgi/test_cookies.py"]

@@ -7,6 +7,7 @@ made there. ``TROTH_PURE=1`` in the environment leaves it out.
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any, Final
 
 from troth.asgi import shapes
@@ -44,10 +45,9 @@ def _built() -> Any:
     if os.environ.get("TROTH_PURE"):
         return None
     try:
-        from troth import _native
+        return import_module("troth._native")
     except ImportError:
         return None
-    return _native
 
 
 def _install(native: Any) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from troth._types import ASGIApp, Message, Receive, Scope, Send
-from troth.asgi import own_routes
+from troth.asgi import compiled, own_routes
 from troth.asgi.entrance import Entrance
 from troth.asgi.express import Express
 from troth.asgi.guard import Guard
@@ -107,6 +107,11 @@ class PolicyMiddleware:
     def runtime(self) -> Runtime:
         """The runtime that serves; another one after a reload."""
         return self._server.guard.runtime
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether the express lane runs compiled in this process; pure Python does the same, slower."""
+        return compiled.COMPILED
 
     def _install(self, runtime: Runtime) -> None:
         """Serve by this runtime from now on. Everything that depends on it is made anew, and put in place at once."""
