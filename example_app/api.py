@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from example_app.models import Order
 from example_app.payload import buyer, number, payload, required, wanted
-from example_app.shop import customer_of, off_loop, shop_of, signed_in
+from example_app.shop import off_loop, shop_of, signed_in
 
 
 def order_json(order: Order) -> dict[str, object]:
@@ -59,15 +59,15 @@ async def order(request: Request) -> Response:
 
 
 async def place_order(request: Request) -> Response:
-    """Order `items` for the signed-in customer or for a guest, and echo the order."""
+    """Order `items` for the signed-in customer, and echo the order."""
+    customer = await signed_in(request)
     body = await payload(request)
-    customer = await customer_of(request)
     shop = shop_of(request)
     lines = await off_loop(shop.shelf.lines, wanted(body))
     if not lines:
         raise HTTPException(422, "Nothing of that is for sale.")
     bought_by = buyer(body, customer, request.client.host if request.client else "")
-    placed = await off_loop(shop.sales.place, bought_by, lines, customer.id if customer else None)
+    placed = await off_loop(shop.sales.place, bought_by, lines, customer.id)
     return JSONResponse(order_json(placed), 201, headers={"location": f"/api/orders/{placed.id}"})
 
 

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 import troth
 from example_app import accounts, api, backoffice, community, hooks, pages, rights
+from example_app.notice import notice_of
 from example_app.shop import Shop
 from example_app.tracking import TrackingCookies
 
@@ -55,4 +56,5 @@ def create_app(
         exception_handlers={HTTPException: pages.failed},
     )
     app.state.shop = shop
+    app.state.notice = notice_of(policy)
     return app

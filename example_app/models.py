@@ -47,7 +47,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A sale with everything the shop wrote down about its buyer; `customer` is None for a guest."""
+    """A sale with everything the shop wrote down about its buyer; `customer` is None once they are forgotten."""
 
     id: str
     customer: str | None

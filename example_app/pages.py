@@ -8,7 +8,7 @@ from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.templating import Jinja2Templates
 
 from example_app.api import place_order
@@ -39,6 +39,7 @@ async def page(request: Request, template: str, /, status: int = 200, **context:
         "message": request.session.pop("message", None),
         "kinds": KINDS,
         "choices_saved": "choices" in request.session,
+        "notice": request.app.state.notice,
     }
     return _TEMPLATES.TemplateResponse(request, template, {**shared, **context}, status_code=status)
 
@@ -106,8 +107,10 @@ async def order(request: Request) -> Response:
     if not lines:
         return tell(request, "Your cart is empty.", "/cart")
     customer = await customer_of(request)
+    if customer is None:
+        return tell(request, "Please sign in first; your cart waits.", "/login?to=/checkout")
     bought_by = buyer(await payload(request), customer, request.client.host if request.client else "")
-    placed = await off_loop(shop.sales.place, bought_by, lines, customer.id if customer else None)
+    placed = await off_loop(shop.sales.place, bought_by, lines, customer.id)
     await off_loop(shop.shelf.empty, held)
     request.session["orders"] = [*request.session.get("orders", []), placed.id][-5:]
     return RedirectResponse(f"/thanks/{placed.id}", 303)
@@ -169,6 +172,11 @@ async def privacy_policy(request: Request) -> Response:
     return await page(request, "privacy.html")
 
 
+async def security(request: Request) -> Response:
+    """How the shop keeps data safe."""
+    return await page(request, "security.html")
+
+
 async def cookies(request: Request) -> Response:
     """Which cookies there are, what for, and for how long."""
     return await page(request, "cookies.html", kept=KEPT)
@@ -190,9 +198,16 @@ async def failed(request: Request, error: Exception) -> Response:
     status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "Sorry.")
     if "text/html" in request.headers.get("accept", "") and request.method in ("GET", "POST"):
         if status == 401:
-            return RedirectResponse(URL("/login").include_query_params(to=request.url.path), 303)
+            return RedirectResponse(URL("/login").include_query_params(to=_page_of(request)), 303)
         return await page(request, "failed.html", status, detail=detail, code=status)
     return JSONResponse({"error": detail}, status)
+
+
+def _page_of(request: Request) -> str:
+    """Where to come back to after signing in: the page of that path, else, for a form that has none, the account."""
+    asked = {**request.scope, "method": "GET"}
+    shown = any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+    return request.url.path if shown else "/account"
 
 
 ROUTES: tuple[BaseRoute, ...] = (
@@ -212,6 +227,7 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/survey", survey_form, methods=["GET"]),
     Route("/survey", survey, methods=["POST"]),
     Route("/privacy-policy", privacy_policy),
+    Route("/security", security),
     Route("/cookies", cookies),
     Route("/choices", choices),
     Route("/choices/saved", choices_saved),

@@ -18,7 +18,7 @@ class Sales:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def place(self, buyer: Buyer, lines: tuple[Line, ...], customer: str | None) -> Order:
+    def place(self, buyer: Buyer, lines: tuple[Line, ...], customer: str) -> Order:
         """Sell some lines; the serial numbers are given at once."""
         with self._database.writing() as connection:
             row = connection.execute("SELECT 20001 + count(*) FROM orders").fetchone()

@@ -32,6 +32,7 @@ async def test_forum_is_read_by_all_and_written_by_customers(ann: Any, visitor: 
     assert (await visitor.get("/forum/99")).status == 404
     assert (await ann.form("/forum/99", username="a", body="b")).status == 404
     assert (await visitor.form("/forum", title="a", username="b", body="c")).location == "/login?to=%2Fforum"
+    assert (await visitor.form("/account/rights/access")).location == "/login?to=%2Faccount", "a path without a page"
 
 
 @pytest.mark.parametrize("path", ["/cookies", "/forum", "/forum/1", "/unsubscribe", "/unsubscribe?t=x"])
