@@ -56,7 +56,7 @@ NAMES(DECLARE)
 #undef DECLARE
 
 /* What the Python side hands over once; `CONTENTS` of `troth.asgi.kinds`, `NO_FIELDS` of `shapes` and so on. */
-#define THINGS(X) X(contents) X(consent_prefix) X(no_signals) X(no_fields) X(readable) X(nothing) X(both) X(trail_error)
+#define THINGS(X) X(contents) X(consent_prefix) X(no_signals) X(no_fields) X(readable) X(nothing) X(both) X(trail_error) X(time)
 #define DECLARE(name) extern PyObject *the_##name;
 THINGS(DECLARE)
 #undef DECLARE
@@ -69,6 +69,7 @@ PyObject *known_text(const char *text, Py_ssize_t size);
 PyObject *table_get(PyObject *table, PyObject *key);
 long table_code(PyObject *table, PyObject *key);
 int is_quiet(PyObject *values, const char *piece, Py_ssize_t size);
+double seconds_of(PyObject *clock);
 int within(PyObject *since, PyObject *until, double seconds);
 const char *find_bytes(const char *text, Py_ssize_t size, const char *what, Py_ssize_t length);
 PyObject *copied_with(PyObject *map, PyObject *key, PyObject *value);

@@ -1,6 +1,7 @@
 /* Small things that all parts share: names that come again, tables that learn, values that hold nothing. */
 #include "lane.h"
 #include <string.h>
+#include <time.h>
 
 #if PY_VERSION_HEX >= 0x030e0000
 #define HASH(text, size) Py_HashBuffer(text, size)
@@ -123,6 +124,20 @@ is_quiet(PyObject *values, const char *piece, Py_ssize_t size)
     found = PyObject_IsTrue(answer);
     Py_DECREF(answer);
     return found;
+}
+
+/* Return the seconds of Unix time that a clock gives. May leave an error. */
+double
+seconds_of(PyObject *clock)
+{
+    struct timespec now;
+    if (clock == the_time && !clock_gettime(CLOCK_REALTIME, &now)) {  /* what `time.time` does, without an object */
+        return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    }
+    PyObject *told = PyObject_CallNoArgs(clock);
+    double seconds = told ? PyFloat_AsDouble(told) : 0;
+    Py_XDECREF(told);
+    return seconds;
 }
 
 /* Say whether a moment stands in a window of two floats. */

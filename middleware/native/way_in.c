@@ -354,8 +354,8 @@ entered(PyObject *self, PyObject *scope, PyObject *receive, PyObject *sender)
         Py_XDECREF(entry);
         return NULL;
     }
-    PyObject *express = NULL, *now = PyObject_CallNoArgs(SLOT(self, entrance_, ENTRANCE_SECONDS));
-    double seconds = now ? PyFloat_AsDouble(now) : 0;
+    PyObject *express = NULL;
+    double seconds = seconds_of(SLOT(self, entrance_, ENTRANCE_SECONDS));
     PyObject *nobody = SLOT(entry, entry_, ENTRY_NOBODY), *visitor = nobody, *lane = NULL;
     if (!PyErr_Occurred() && found.cookie && PyBytes_GET_SIZE(PyTuple_GET_ITEM(found.cookie, 1))) {
         visitor = visitor_of(self, PyTuple_GET_ITEM(found.cookie, 1), nobody, seconds);
@@ -372,7 +372,6 @@ entered(PyObject *self, PyObject *scope, PyObject *receive, PyObject *sender)
         }
         Py_DECREF(lane);
     }
-    Py_XDECREF(now);
     Py_DECREF(entry);
     return express;
 }

@@ -350,6 +350,13 @@ GA, SESSION, HTTP = b"_ga=1", b"session=x", {"scheme": "http"}
 MAIL = b'{"email":"a@b.example"}'
 IN_TURN: dict[str, list[dict[str, Any]]] = {
     "methods of one route": [plain(GA, path="/any/x", method=method) for method in ("GET", "POST", "GET")],
+    "paths of one route": [
+        plain(GA, path=path, method=method, scope=scope)
+        for _ in range(2)
+        for path in ("/any/x", "/any/y", "/any", "/any/../account", "/account")
+        for method in ("GET", "HEAD", "PUT")
+        for scope in ({}, {"root_path": "/any"}, {"root_path": "/none"})
+    ],
     "schemes on one machine": [
         plain(GA, who="refuse", host=b"localhost", scope=scope) for scope in ({}, HTTP, {}, HTTP)
     ],
@@ -463,4 +470,8 @@ def test_names_that_clients_choose_fill_no_memory(pair: Pair) -> None:
     ]
     assert lanes
     assert len(entrance.lanes.request) <= 256
+    for n in range(5000):
+        entrance._entry(scope_of("GET", f"/any/{n}", [(b"host", b"shop.example")]))
+        entrance._entry(scope_of("GET", f"/none/{n}", [(b"host", b"shop.example")]))
+    assert 900 <= max(len(site.exact) for site in entrance.lanes.sites.values()) <= 4096 + 8  # emptied when full
     assert all(len(lane.codes) <= 512 and len(lane.outcomes) <= 4096 for lane in lanes)

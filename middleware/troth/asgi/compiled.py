@@ -7,6 +7,7 @@ made there. ``TROTH_PURE=1`` in the environment leaves it out.
 from __future__ import annotations
 
 import os
+import time
 from importlib import import_module
 from typing import Any, Final
 
@@ -37,6 +38,7 @@ _THINGS: Final = {
     "nothing": nothing,
     "both": send_both,
     "trail_error": TrailError,
+    "time": time.time,
 }
 
 

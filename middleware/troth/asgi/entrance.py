@@ -82,12 +82,17 @@ class Entrance:
         if entries is None:
             runtime = self._guard.runtime
             entries = self.lanes.sites[id(runtime.site_of(hostname(host_of(scope["headers"]))))]
-        if not scope.get("root_path"):
-            found = entries.exact.get((scope["method"], scope["path"]))
-            if found is not None:
-                return found
+        method, mounted = scope["method"], scope.get("root_path")
+        found = None if mounted else entries.exact.get((method, scope["path"]))
+        if found is not None:
+            return found
         path = inner_path(scope)
-        return None if is_own(path) else entries.find(scope["method"], path)
+        if is_own(path):
+            return None
+        found = entries.find(method, path)
+        if not mounted:
+            entries.remember(method, path, found)
+        return found
 
     def _lane(
         self, scope: Scope, entry: Entry, visitor: Visitor, signals: frozenset[str], seconds: float

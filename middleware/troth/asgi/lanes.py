@@ -47,6 +47,9 @@ _UNANNOUNCED: Final = frozenset({"2", "3"})
 """Versions of HTTP in which a body needs no header that announces it."""
 _NO_BODY: Final = frozenset({204, 205, 304})
 _LONGEST_LENGTH: Final = 19
+_MOST_PATHS: Final = 4096
+_LONGEST_PATH: Final = 256
+"""Paths under templates whose route is remembered, about 300 bytes each."""
 
 Window = tuple[float, float]
 """From when until when something holds, in seconds of Unix time."""
@@ -176,21 +179,35 @@ class Entry:
 class SiteEntries:
     """Finds the entry of a request to one site."""
 
-    __slots__ = ("_entries", "_site", "exact")
+    __slots__ = ("_entries", "_site", "_templates", "exact")
 
     def __init__(self, site: Site) -> None:
         self._site = site
         self._entries = {id(route): Entry(site, route) for route in (None, *site.binding.routes)}
-        self.exact: dict[tuple[str, str], Entry] = {
-            (route.method, route.path): self._entries[id(route)]
-            for route in site.binding.routes
-            if "{" not in route.path and not route.path.endswith("*") and not is_own(route.path)
-        }
-        """By method and path, without those that `find` has to look at."""
+        self._templates = 0
+        self.exact: dict[tuple[str, str], Entry] = {}
+        """By method and path: the routes that are one path, and a bounded number of others that were found."""
+        self._forget()
 
     def find(self, method: str, path: str) -> Entry:
         """Return the entry of a path that is none of our own."""
         return self._entries[id(self._site.routes.find(method, path))]
+
+    def remember(self, method: str, path: str, entry: Entry) -> None:
+        """Remember the entry of a path, unless both are odd; clients choose paths."""
+        if entry.route is None or len(path) > _LONGEST_PATH:
+            return
+        if self._templates >= _MOST_PATHS:
+            self._forget()
+        self._templates += 1
+        self.exact[method, path] = entry
+
+    def _forget(self) -> None:
+        self._templates = 0
+        self.exact.clear()  # the same dict stays: the way in holds it
+        for route in self._site.binding.routes:
+            if "{" not in route.path and not route.path.endswith("*") and not is_own(route.path):
+                self.exact[route.method, route.path] = self._entries[id(route)]
 
     def clear(self) -> None:
         """Forget all lanes."""
