@@ -61,7 +61,7 @@ NAMES(DECLARE)
 THINGS(DECLARE)
 #undef DECLARE
 
-extern PyObject *start_type, *body_type, *the_empty_tuple, *the_cookie_name, *the_set_cookie_name, *zero_bytes;
+extern PyObject *start_type, *body_type, *the_empty_tuple, *the_cookie_name, *the_set_cookie_name, *zero_bytes, *the_zero;
 
 /* support.c */
 PyObject *known_bytes(const char *text, Py_ssize_t size);

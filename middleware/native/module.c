@@ -8,7 +8,7 @@ NAMES(DEFINE)
 #define DEFINE(name) PyObject *the_##name;
 THINGS(DEFINE)
 #undef DEFINE
-PyObject *start_type, *body_type, *the_empty_tuple, *the_set_cookie_name, *zero_bytes;
+PyObject *start_type, *body_type, *the_empty_tuple, *the_set_cookie_name, *zero_bytes, *the_zero;
 
 static const struct {
     const char *name;
@@ -119,8 +119,9 @@ PyInit__native(void)
     the_empty_tuple = PyTuple_New(0);
     the_set_cookie_name = PyBytes_FromString("set-cookie");
     zero_bytes = PyBytes_FromString("");
+    the_zero = PyLong_FromLong(0);
     PyObject *module = PyModule_Create(&definition);
-    if (!start_type || !body_type || !the_empty_tuple || !the_set_cookie_name || !zero_bytes || !module
+    if (!start_type || !body_type || !the_empty_tuple || !the_set_cookie_name || !zero_bytes || !the_zero || !module
         || add_method(module, &enter_method) < 0 || add_method(module, &send_method) < 0) {
         Py_XDECREF(module);
         return NULL;

@@ -74,12 +74,13 @@ table_get(PyObject *table, PyObject *key)
 long
 table_code(PyObject *table, PyObject *key)
 {
-    PyObject *found = table_get(table, key);
-    if (!found) {
-        return -1;
+    PyObject *found = PyDict_GetItemWithError(table, key);  /* borrowed: the table keeps it */
+    if (found) {
+        return found == the_zero ? 0 : PyLong_AsLong(found);
     }
-    long code = PyLong_AsLong(found);
-    Py_DECREF(found);
+    found = PyErr_Occurred() ? NULL : PyObject_GetItem(table, key);
+    long code = found ? PyLong_AsLong(found) : -1;
+    Py_XDECREF(found);
     return code;
 }
 
