@@ -164,15 +164,45 @@ async def test_a_path_cannot_lose_a_part_so_the_exchange_is_denied(shop: MakeSho
     assert b"ann" not in answer.body
 
 
-async def test_a_multipart_field_that_must_go_refuses_the_body(shop: MakeShop) -> None:
+MULTIPART = b"multipart/form-data; boundary=b"
+
+
+async def test_multipart_fields_and_files_are_cut_out_with_every_duplicate(shop: MakeShop) -> None:
     one = shop(FIELDS)
-    kind = b"multipart/form-data; boundary=b"
-    body = b'--b\r\nContent-Disposition: form-data; name="gender"\r\n\r\nf\r\n--b--\r\n'
-    answer = await one.ask("POST", "/order", body=body, kind=kind)
-    assert (answer.status, answer.called) == (400, False)
-    good = await one.ask("POST", "/order", body=body.replace(b"gender", b"email"), kind=kind)
-    assert good.body_seen == body.replace(b"gender", b"email")
+    kept = (
+        b'--b\r\nContent-Disposition: form-data; name="email"\r\n\r\nx@y.example\r\n',
+        b'--b\r\nContent-Disposition: form-data; name="cv"; filename="a.txt"\r\n'
+        b"Content-Type: text/plain\r\n\r\ngender\r\n--c\r\n\r\n",
+    )
+    gone = (
+        b'--b\r\nContent-Disposition: form-data; name="gender"\r\n\r\nf\r\n',
+        b'--b\r\nContent-Disposition: form-data; name="gender"; filename="f.png"\r\n\r\n\x89PNG\r\n',
+    )
+    body = gone[0] + kept[0] + gone[1] + kept[1] + b"--b--\r\n"
+    for chunks in cuts(body):
+        answer = await one.ask("POST", "/order", body=chunks, kind=MULTIPART)
+        assert answer.body_seen == b"".join(kept) + b"--b--\r\n"
+        if answer.app_values(b"content-length"):
+            assert answer.app_values(b"content-length") == [b"%d" % len(answer.body_seen)]
+    line = one.lines()[-1]
+    assert tags(line) == [("email", "multipart", "email", 1), ("gender", "multipart", "gender", 2)]
+    assert one.reasons(line) == [("in-the-row", "withhold")]
+
+
+async def test_a_multipart_body_that_may_stay_is_the_same_to_the_byte(shop: MakeShop) -> None:
+    one = shop(FIELDS)
+    body = b'\r\n--b\r\nContent-Disposition: form-data; name="email"\r\n\r\nf\r\n--b--'
+    answer = await one.ask("POST", "/order", body=body, kind=MULTIPART)
+    assert answer.body_seen == body
     assert tags(one.lines()[-1]) == [("email", "multipart", "email", 1)]
+
+
+async def test_a_multipart_body_that_readers_could_take_for_two_is_refused(shop: MakeShop) -> None:
+    one = shop(FIELDS)
+    body = b'--b\r\nContent-Disposition: form-data; name="email"; name="gender"\r\n\r\nf\r\n--b--\r\n'
+    answer = await one.ask("POST", "/order", body=body, kind=MULTIPART)
+    assert (answer.status, answer.called) == (400, False)
+    assert one.lines()[-1]["inspect"] == {"request": "malformed"}
 
 
 async def test_tagging_alone_changes_nothing_and_is_told(shop: MakeShop) -> None:

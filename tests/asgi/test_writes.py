@@ -493,6 +493,51 @@ async def test_several_writes_of_one_form(shop: Shop) -> None:
     assert states(shop) == {("restricted", ())}
 
 
+async def test_each_value_of_a_field_that_comes_several_times_is_written(shop: Shop) -> None:
+    WHO["before"] = ANN
+    body = urlencode([("id", ANN), ("purpose", "news"), ("purpose", ""), ("purpose", "letters"), ("purpose", "news")])
+    assert (await shop.ask("POST", "/object", body=body.encode(), kind=FORM)).status == 200
+    assert states(shop) == {("objected", (("purpose", "letters"),)), ("objected", (("purpose", "news"),))}
+
+
+async def test_more_values_than_anybody_ticks_are_not_written(shop: Shop) -> None:
+    body = urlencode([("id", ANN), *(("purpose", f"p{n}") for n in range(101))])
+    assert (await shop.ask("POST", "/object", body=body.encode(), kind=FORM)).status == 200
+    assert states(shop) == set()
+
+
+@pytest.mark.parametrize("values", [["yes", "no"], ["no", "yes"]])
+async def test_a_yes_that_came_with_a_no_grants_nothing_and_the_no_holds(shop: Shop, values: list[str]) -> None:
+    body = urlencode([("ok", value) for value in values])
+    answer = await shop.ask("POST", "/choose", body=body.encode(), kind=FORM)
+    cookie = answer.values(b"set-cookie")[0].partition(b";")[0]
+    state = json.loads((await shop.ask("GET", "/.privacy/state", headers=[(b"cookie", cookie)])).body)
+    assert state["choices"]["analytics"] == "declined"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (FORM, b"id=ann%40shop.example&id=bob"),
+        (b"application/json", b'{"id":"ann@shop.example","id":"bob"}'),
+        (
+            b"multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="id"\r\n\r\nann@shop.example\r\n'
+            b'--b\r\nContent-Disposition: form-data; name="id"\r\n\r\nbob\r\n--b--\r\n',
+        ),
+    ],
+)
+async def test_two_subjects_in_one_body_are_nobody(shop: Shop, kind: bytes, body: bytes) -> None:
+    WHO["before"] = ANN
+    refused = await shop.ask("POST", "/restrict", body=body, kind=kind)
+    assert (refused.status, refused.called) == (403, False)  # whether one of them is frozen cannot be told
+    assert states(shop) == states(shop, "bob") == set()
+    await send(shop, "/restrict", id=ANN)
+    assert (await shop.ask("POST", "/lift", body=body, kind=kind)).status == 200
+    assert shop.lines()[-1]["writes"] == "nobody"
+    assert states(shop) == {("restricted", ())}
+
+
 # what cannot be written ------------------------------------------------------------------------------------------
 
 

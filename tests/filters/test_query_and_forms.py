@@ -100,39 +100,3 @@ def test_a_form_in_another_charset_is_unreadable(body):
     assert caught.value.reason == "malformed"
     with pytest.raises(UnreadableBody):
         form.remove(body, lambda pair: False)
-
-
-MULTIPART = (
-    b'--B\r\nContent-Disposition: form-data; name="email"\r\n\r\nada@example.com\r\n'
-    b'--B\r\ncontent-disposition: form-data; name="file"; filename="cv ada.pdf"\r\n'
-    b"Content-Type: application/pdf\r\n\r\n%PDF\r\n"
-    b'--B\r\nContent-Disposition: form-data; name="empty"\r\n\r\n\r\n--B--\r\n'
-)
-TYPE = b"multipart/form-data; boundary=B"
-
-
-def test_names_and_values_of_a_multipart_body_are_read():
-    assert form.read_multipart(MULTIPART, TYPE) == [("email", "ada@example.com"), ("file", "cv ada.pdf"), ("empty", "")]
-
-
-@pytest.mark.parametrize("end", range(1, len(MULTIPART) - 4, 7))
-def test_a_multipart_body_that_is_cut_is_unreadable(end):
-    with pytest.raises(UnreadableBody):
-        form.read_multipart(MULTIPART[:end], TYPE)
-
-
-@pytest.mark.parametrize(
-    ("body", "kind"),
-    [
-        (MULTIPART, b"multipart/form-data"),
-        (MULTIPART, b"text/plain; boundary=B"),
-        (MULTIPART, b"multipart/form-data; boundary=C"),
-        (MULTIPART, b"multipart/form-data; boundary=" + b"B" * 5000),
-        (b"", TYPE),
-        (MULTIPART.replace(b' name="email"', b""), TYPE),
-        (MULTIPART.replace(b"; filename", b";" + b"x" * 9000), TYPE),
-    ],
-)
-def test_a_multipart_body_that_is_none_is_unreadable(body, kind):
-    with pytest.raises(UnreadableBody):
-        form.read_multipart(body, kind)

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from troth._types import Message, Receive
 from troth.errors import UnreadableBody
-from troth.filters import coding, form, json_text, query
+from troth.filters import coding, form, json_text, multipart, query
 from troth.filters.ages import age
+from troth.filters.multipart import Part
 from troth.filters.places import Place
 from troth.filters.probes import Known
 from troth.filters.splicing import Edit
@@ -120,7 +121,7 @@ class Watch:
 class Read:
     """What a body holds: fields with their number, ages, and how to take fields out again."""
 
-    __slots__ = ("ages", "body", "edit", "fields", "value")
+    __slots__ = ("ages", "at", "body", "edit", "fields")
 
     def __init__(self, body: bytes) -> None:
         self.body = body
@@ -128,8 +129,20 @@ class Read:
         """Each with the number of values there and the key under which `edit` asks for it."""
         self.ages: list[Age] = []
         self.edit: Callable[[Mapping[object, Edit]], bytes] = lambda _edits: body
-        self.value: Callable[[str], str | None] = lambda _name: None
-        """The value at a place that the binding names (``body.customer.id``); None where there is none."""
+        self.at: Callable[[str], list[str | None]] = lambda _name: []
+        """What stands at a place that the binding names (``body.customer.id``), each as text; None for no scalar."""
+
+    def value(self, name: str) -> str | None:
+        """Return the value at a place that the binding names; None where there is none.
+
+        None as well where several differ: the app may read another of them than we would.
+        """
+        found = set(self.at(name))
+        return found.pop() if len(found) == 1 else None
+
+    def values(self, name: str) -> list[str]:
+        """Return all values at a place, each once, in order."""
+        return list(dict.fromkeys(one for one in self.at(name) if one is not None))
 
 
 def read_body(
@@ -152,7 +165,7 @@ def _read_json(body: bytes, tagging: Tagging, today: date, known: Known, directi
             read.fields.append((field, n, (place.path, category)))
     read.ages = [found for _, stated in tags.ages if (found := to_age(stated)) is not None]
     read.edit = lambda edits: tagging.json.edit(body, by_place(edits), known=known)
-    read.value = lambda name: _at(body, name)
+    read.at = lambda name: _at(body, name)
     return read
 
 
@@ -168,17 +181,19 @@ def by_place(edits: Mapping[object, Edit]) -> Callable[[Place], Edit | None]:
     return verdict
 
 
-def _at(body: bytes, name: str) -> str | None:
-    """Return the scalar at a dotted place of a JSON body, as text."""
-    value: Any = json_text.decode(body) if body.strip() else None
+def _at(body: bytes, name: str) -> list[str | None]:
+    """Return what stands at a dotted place of a JSON body, as text; of a key that is given twice both."""
+    places: list[Any] = [json_text.decode_all(body)] if body.strip() else []
     for step in _PLACE.findall(name):
-        if isinstance(value, Mapping) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
-            value = value[int(step)]
-        else:
-            return None
-    return as_text(value)
+        places = [inner for value in places for inner in _inside(value, step)]
+    return [as_text(value) for value in places]
+
+
+def _inside(value: Any, step: str) -> Iterator[Any]:
+    if isinstance(value, Mapping | json_text.Members):
+        yield from (member for key, member in value.items() if key == step)
+    elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+        yield value[int(step)]
 
 
 def as_text(value: Any) -> str | None:
@@ -196,7 +211,8 @@ def as_text(value: Any) -> str | None:
 
 def _read_pairs(kind: str, body: bytes, content_type: bytes, tagging: Tagging, today: date, known: Known) -> Read:
     read = Read(body)
-    pairs: list[Any] = list(form.read(body) if kind == "form" else form.read_multipart(body, content_type))
+    parts = multipart.read(body, content_type) if kind == "multipart" else None
+    pairs: list[Any] = list(form.read(body) if parts is None else parts)
     carrier = _CARRIERS[kind]
     for found in query.tag(pairs, tagging.names, probes=tagging.probes, known=known, undeclared=tagging.undeclared):
         name, value = pairs[found.at][0], pairs[found.at][1]
@@ -206,21 +222,17 @@ def _read_pairs(kind: str, body: bytes, content_type: bytes, tagging: Tagging, t
             if category in tagging.with_age:
                 stated = to_age(age(name, value, today))
                 read.ages += [] if stated is None else [stated]
-    if kind == "form":
-        read.edit = lambda edits: _without(body, edits)
-    else:
-        read.edit = _cannot
-    read.value = lambda name: next((pair[1] for pair in pairs if pair[0] == name), None)
+    read.edit = lambda edits: _without(body, edits, parts)
+    read.at = lambda name: [pair[1] for pair in pairs if pair[0] == name]
     return read
 
 
-def _without(body: bytes, edits: Mapping[object, Edit]) -> bytes:
-    """Cut every pair of which one category has to go, or to be masked: a form has no other mask."""
+def _without(body: bytes, edits: Mapping[object, Edit], parts: list[Part] | None) -> bytes:
+    """Cut every pair, or part, of which one category has to go, or to be masked: forms have no other mask.
+
+    A name goes as a whole, however often it stands there: an app may read any of its values.
+    """
     names = {key[0] for key in edits if isinstance(key, tuple)}
-    return form.remove(body, lambda pair: pair.name in names)
-
-
-def _cannot(edits: Mapping[object, Edit]) -> bytes:
-    """Multipart is read, not edited: what had to go makes the body unreadable as far as the app is concerned."""
-    del edits
-    raise UnreadableBody("malformed")
+    if parts is None:
+        return form.remove(body, lambda pair: pair.name in names)
+    return multipart.remove(body, parts, lambda part: part.name in names)

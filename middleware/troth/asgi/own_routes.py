@@ -33,7 +33,7 @@ from troth.asgi.own_pages import gpc_statement, policy_markdown, policy_page
 from troth.asgi.request import FORM, JSON, MULTIPART, Head, body_kind, hostname
 from troth.consent.device import ConsentTooLarge
 from troth.errors import LedgerError, TrailError, UnreadableBody
-from troth.filters import caching, coding, form, json_text
+from troth.filters import caching, coding, form, json_text, multipart
 from troth.filters.cookies import Jar
 from troth.filters.headers import values
 from troth.model.words import Phase
@@ -246,7 +246,7 @@ class _OwnRoute:
             if kind == FORM:
                 return _members(form.read(raw)), True
             if kind == MULTIPART:
-                return _members(form.read_multipart(raw, self._head.content_type)), True
+                return _members((part.name, part.value) for part in multipart.read(raw, self._head.content_type)), True
             if not raw.strip():
                 return {}, kind != JSON and wants_html(self._jar.headers)
             if kind != JSON:

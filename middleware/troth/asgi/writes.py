@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from itertools import product
+from math import prod
 from typing import Any, Final
 
 from troth._types import HeaderList, Scope
@@ -40,6 +42,9 @@ FAILED: Final = "failed"
 """What the line of the exchange says under `writes`: nobody was known to record it of; it could not be written."""
 _ACTS: Final = {"granted": "accept", "declined": "refuse", "withdrawn": "withdraw"}
 _EVENTS: Final = {"set": "state-set", "clear": "state-cleared"}
+_LOOSENS: Final = frozenset(("granted", "clear"))
+_MOST: Final = 100
+"""So many values of a parameter may come at once, or combinations of several. Nobody ticks more: none is written."""
 _READING: Final = frozenset(("GET", "HEAD"))
 _IN_BODY: Final = "body"
 _LOG: Final = logging.getLogger("troth")
@@ -105,26 +110,35 @@ class Writes:
         """Take a write that is due. One that waits for the body is put aside, unless the head rules it out already."""
         x = self._judging.x
         sources = [source for source, _ in write.when] + [one for _, one in write.params if isinstance(one, Source)]
-        if not all(self._holds(source, wanted, body) for source, wanted in write.when):
+        if not all(self._holds(write, source, wanted, body) for source, wanted in write.when):
             return
         if x.body_pending and (x.subject is PENDING or any(source.place == _IN_BODY for source in sources)):
             self._waiting.append(write)
             return
-        given = [(name, self._value(one, body) if isinstance(one, Source) else one) for name, one in write.params]
-        params = tuple(sorted((name, value) for name, value in given if value))
-        if len(params) == len(given):
-            self._judge(Due(write=write, params=params))
+        names = [name for name, _ in write.params]
+        given = [self._values(one, body) if isinstance(one, Source) else [one] for _, one in write.params]
+        if prod(map(len, given)) <= _MOST:
+            for values in product(*given):
+                self._judge(Due(write=write, params=tuple(sorted(zip(names, values, strict=True)))))
 
-    def _holds(self, source: Source, wanted: str, body: Read | None) -> bool:
-        """Whether a part of `when` holds, or may still hold."""
+    def _holds(self, write: Write, source: Source, wanted: str, body: Read | None) -> bool:
+        """Whether a part of `when` holds, or may still hold.
+
+        Of a field that came several times one value is enough to withdraw or to object; all must agree to grant.
+        """
         if source.place == _IN_BODY and self._judging.x.body_pending:
             return True
-        return self._value(source, body) == wanted
+        found = self._values(source, body, empty=True)
+        return wanted in found and (len(found) == 1 or write.to not in _LOOSENS)
 
-    def _value(self, source: Source, body: Read | None) -> str | None:
+    def _values(self, source: Source, body: Read | None, *, empty: bool = False) -> list[str]:
+        """Return every value that was given, each once. A value that is `empty` is none, unless asked for."""
         if source.place == _IN_BODY:
-            return body.value(source.name) if body is not None else None
-        return read(source, self._scope, self._judging.params)
+            found = [] if body is None else body.values(source.name)
+        else:
+            one = read(source, self._scope, self._judging.params)
+            found = [] if one is None else [one]
+        return found if empty else list(filter(None, found))
 
     def _judge(self, due: Due) -> None:
         """Let a consent count from here on in this exchange, unless rules refuse it or wait for more."""
