@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -105,3 +106,31 @@ def test_a_policy_of_this_size_is_up_within_seconds(tmp_path: Path) -> None:
     began = time.perf_counter()
     PolicyMiddleware(app, policy=TOONTRACK, binding={"routes": {}}, home=tmp_path / "home").runtime.close()
     assert time.perf_counter() - began < 10  # a tenth of that on an idle machine
+
+
+@pytest.mark.parametrize("where", ["mysql://shop:geheim@db/shop", "/var/lib/ledger.sqlite3", "SQLITE", "postgresql:db"])
+def test_a_ledger_of_no_known_kind_is_refused_without_an_echo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    with pytest.raises(ConfigurationError, match="postgresql://") as given:
+        PolicyMiddleware(app, policy=TOONTRACK, home=tmp_path / "home", ledger=where)
+    monkeypatch.setenv("TROTH_LEDGER", where)
+    with pytest.raises(ConfigurationError, match="postgresql://"):
+        PolicyMiddleware(app, policy=TOONTRACK, home=tmp_path / "home")
+    assert where not in str(given.value)
+
+
+def test_the_setting_goes_before_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TROTH_LEDGER", "mysql://db/shop")
+    PolicyMiddleware(app, policy=TOONTRACK, home=tmp_path / "home", ledger="sqlite").runtime.close()
+    assert (tmp_path / "home" / "ledger.sqlite3").exists()
+
+
+def test_a_shared_ledger_without_its_library_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [one for one in sys.modules if one.startswith(("psycopg", "troth.consent.postgres"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ConfigurationError, match=r"troth\[postgres\]"):
+        PolicyMiddleware(app, policy=TOONTRACK, home=tmp_path / "home", ledger="postgresql://db/shop")
