@@ -11,7 +11,7 @@ from troth.consent.device import ConsentReading, CookieOutcome, consent_digest
 from troth.model.facts import Actor, Person
 from troth.model.words import UNDECLARED, Action, Thing
 from troth.runtime.heads import CookieEntry
-from troth.runtime.line import encode, grouped, released
+from troth.runtime.line import encode, grouped, is_known_child, released
 
 _REMEMBERED: Final = 512
 """Lines kept per site. Each is about 1 KB; visitors of one kind on one route share one."""
@@ -69,7 +69,7 @@ def _shared(judging: Judging) -> dict[str, Any]:
     """What all exchanges of one kind tell alike."""
     why = [_with_remainder(judging, entry) for entry in grouped(judging.all_reasons())]
     told = released(judging.site, judging.x, why, judging.runtime.names, tag_entries(judging))
-    if judging.x.signals:
+    if judging.x.signals and not is_known_child(judging.x):
         told["signals"] = sorted(judging.x.signals)
     return told
 
@@ -118,7 +118,7 @@ def tag_entries(judging: Judging) -> list[dict[str, Any]]:
 def consent_entry(judging: Judging, told: dict[str, Any]) -> None:
     """Add what the device's cookie came to. Of one that refused or signals no id; of a child or a person none."""
     reading = judging.consent
-    if reading is None or reading.device is None or judging.x.ages:
+    if reading is None or reading.device is None or judging.x.ages or is_known_child(judging.x):
         return
     if reading.outcome.value != "valid":
         told["consent_cookie"] = reading.outcome.value

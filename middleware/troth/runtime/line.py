@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from troth.audit.pseudonym import Pseudonyms
-from troth.model.facts import Actor, Direction, Exchange, Person
+from troth.model.facts import Actor, Age, Direction, Exchange, Person
 from troth.model.findings import Finding
 from troth.model.words import NONE, OWN, UNDECLARED, Action
 from troth.runtime.site import Site
@@ -57,9 +57,12 @@ def encode(members: dict[str, Any]) -> bytes:
 
 def is_known_child(x: Exchange) -> bool:
     """Whether something in the exchange says that its subject or actor is a child."""
-    people = [person for person in (x.subject, getattr(x.actor, "person", None)) if isinstance(person, Person)]
-    ages = [*x.ages, *(person.age for person in people if person.age is not None)]
-    return any(age.high is not None and age.high <= _CHILD for age in ages)
+    people = (x.subject, getattr(x.actor, "person", None))
+    return any(map(_of_a_child, x.ages)) or any(isinstance(one, Person) and _of_a_child(one.age) for one in people)
+
+
+def _of_a_child(age: Age | None) -> bool:
+    return age is not None and age.high is not None and age.high <= _CHILD
 
 
 def released(
@@ -102,7 +105,8 @@ def _people(line: dict[str, Any], x: Exchange, names: Pseudonyms) -> None:
     if isinstance(x.actor, Actor):
         line["actor"] = {"type": sorted(x.actor.roles) or ["account"], "ref": names.digest("person", x.actor.person.id)}
     subjects = [x.subject] if isinstance(x.subject, Person) else []
-    subjects += [record.subject for record in x.records if isinstance(record.subject, Person)]
+    of_records = [record.subject for record in x.records if isinstance(record.subject, Person)]
+    subjects += [one for one in of_records if not _of_a_child(one.age)]
     if subjects:
         line["subj"] = sorted({names.digest("person", one.id) for one in subjects})[:_MOST_SUBJECTS]
         line["subj_n"] = len(subjects)
