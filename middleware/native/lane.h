@@ -21,7 +21,7 @@ typedef struct {
 
 #define SLOT(object, layout, n) (*(PyObject **)((char *)(object) + (layout).at[n]))
 
-enum { ENTRANCE_MEANINGS, ENTRANCE_EXACT, ENTRANCE_SECONDS, ENTRANCE_KNOWN, ENTRANCE_VIEW, ENTRANCE_READ, ENTRANCE_OPEN };
+enum { ENTRANCE_MEANINGS, ENTRANCE_EXACT, ENTRANCE_SECONDS, ENTRANCE_KNOWN, ENTRANCE_VIEW, ENTRANCE_READ, ENTRANCE_OPEN, ENTRANCE_REFERRERS };
 enum { ENTRY_LANES, ENTRY_METHOD, ENTRY_NOBODY };
 enum { VISITOR_SITE, VISITOR_STANDING, VISITOR_GENERATION, VISITOR_SINCE, VISITOR_UNTIL, VISITOR_TOLD, VISITOR_WITHHELD };
 enum {
@@ -42,7 +42,7 @@ enum { PLACE_WHOLE, PLACE_PASSES };
 extern Layout entrance_, entry_, visitor_, lane_, express_, outcome_, quiet_, setter_, verdict_, node_, place_;
 
 /* What headers and responses mean: the numbers of `troth.asgi.kinds`. */
-enum { COOKIE = 1, LENGTH = 2, ENCODING = 3 };
+enum { COOKIE = 1, LENGTH = 2, ENCODING = 3, REFERRER = 6 };
 enum { TYPE = 1, BODY_LENGTH = 2, SET_COOKIE = 3, LIMITS = 4 };
 enum { KIND_PLAIN = 1, KIND_HTML = 2, KIND_HELD = 3, KIND = 3, SETS_COOKIES = 4 };
 

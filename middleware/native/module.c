@@ -15,7 +15,7 @@ static const struct {
     Layout *layout;
     const char *slots[16];
 } classes[] = {
-    {"Entrance", &entrance_, {"_meanings", "_exact", "_seconds", "_known", "_view", "_read", "open"}},
+    {"Entrance", &entrance_, {"_meanings", "_exact", "_seconds", "_known", "_view", "_read", "open", "_referrers"}},
     {"Entry", &entry_, {"lanes", "method", "nobody"}},
     {"Visitor", &visitor_, {"site", "standing", "generation", "since", "until", "told", "withheld"}},
     {"Lane", &lane_, {"codes", "values", "response", "outcomes", "silent", "reads", "since", "until", "set_cookies",

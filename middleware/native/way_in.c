@@ -10,7 +10,7 @@ typedef struct {
 } Found;
 
 static int
-look_at_headers(PyObject *scope, PyObject *meanings, Found *found)
+look_at_headers(PyObject *scope, PyObject *meanings, PyObject *referrers, Found *found)
 {
     PyObject *headers = PyDict_GetItemWithError(scope, str_headers);
     if (!headers || !PyList_CheckExact(headers)) {
@@ -36,6 +36,12 @@ look_at_headers(PyObject *scope, PyObject *meanings, Found *found)
         }
         else if (kind == ENCODING && !found->coding) {
             found->coding = pair;
+        }
+        else if (kind == REFERRER) {
+            long more = table_code(referrers, value);
+            if (more) {
+                return more < 0 ? -1 : ODD;
+            }
         }
         else if (kind != LENGTH || PyBytes_GET_SIZE(value) != 1 || PyBytes_AS_STRING(value)[0] != '0') {
             return ODD;
@@ -345,7 +351,8 @@ entered(PyObject *self, PyObject *scope, PyObject *receive, PyObject *sender)
     Found found = {NULL, NULL, NULL};
     if (Py_TYPE(self) != entrance_.type || !PyDict_CheckExact(scope) || is_given(scope, str_query_string)
         || SLOT(self, entrance_, ENTRANCE_OPEN) != Py_True
-        || look_at_headers(scope, SLOT(self, entrance_, ENTRANCE_MEANINGS), &found)) {
+        || look_at_headers(scope, SLOT(self, entrance_, ENTRANCE_MEANINGS), SLOT(self, entrance_, ENTRANCE_REFERRERS),
+                           &found)) {
         return NULL;
     }
     PyObject *method = PyDict_GetItemWithError(scope, str_method);

@@ -31,6 +31,7 @@ policy:
     card: {probe: luhn, strong: true}
     gender: {fields: [gender]}
     birth: {fields: [birth], probe: age}
+    page: {fields: [referer], strong: true, personal: false}
   purposes:
     sale: {basis: contract, data: [name, email, phone, birth]}
     analytics: {basis: consent, data: [email], consent: analytics}
@@ -67,6 +68,7 @@ BLOG = """
 - {id: ads, clause: B-2, for: cookie, match: {purpose: ads}, only-if: {consent: ads}}
 - {id: seen, clause: B-3, for: field, match: {data: email}, only-if: {purpose: sale}, evidence: true}
 - {id: gone, clause: B-3, for: field, match: {data: gender, carrier: response}}
+- {id: site, clause: B-4, for: field, match: {data: page, carrier: header}, otherwise: mask}
 """
 ROUTES = """
 binding:
@@ -207,10 +209,12 @@ CAME = [
     b"session=+46 70 123 45 67", b"xtroth_consent=1", b"session=YUBiLmV4YW1wbGU=", b"_ga =1", b"session=1 ",
 ]  # fmt: skip
 ASKED = [
+    (b"referer", b"https://shop.example/drums?kit=1"), (b"referer", b"https://other.example/"),
     (b"accept", b"text/html"), (b"accept-encoding", b"br, gzip"), (b"accept-encoding", b"gzip"), (b"sec-gpc", b"1"),
     (b"dnt", b"1"), (b"dnt", b"0"), (b"Sec-GPC", b"1"), (b"content-length", b"0"), (b"x-email", b"a@b.example"),
     (b"if-none-match", b'"v"'), (b"Cookie", b"_ga=9"), (b"cookie", b"_ga=8"), (b"x", b"y"),
-    (b"transfer-encoding", b"x"),
+    (b"transfer-encoding", b"x"), (b"referer", b"https://other.example/x?y"), (b"Referer", b"about:blank"),
+    (b"referer", b"https://localhost/x"),
 ]  # fmt: skip
 SET = [
     b"_ga=1; Path=/", b"session=1; Path=/; HttpOnly", b"session=2; Max-Age=99999999", b"session=2;Max-Age=5", b"odd=1",
@@ -286,7 +290,7 @@ def exchanges(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "method": draw(st.sampled_from(["GET", "HEAD", "POST", "BREW"])) if odd else "GET",
         "path": draw(st.sampled_from(ODD_PATHS if odd else PATHS)),
-        "headers": draw(st.lists(st.sampled_from(ASKED if odd else ASKED[:6]), max_size=3 if odd else 1)),
+        "headers": draw(st.lists(st.sampled_from(ASKED if odd else ASKED[:8]), max_size=3 if odd else 1)),
         "cookies": cookies,
         "who": who,
         "at": draw(st.integers(0, 5)),
@@ -433,8 +437,9 @@ def test_plain_exchanges_do_take_the_lane(tmp_path: Path, monkeypatch: pytest.Mo
                  {"type": "http.response.body", "body": body}]  # fmt: skip
         for who in ("none", "accept", "refuse"):
             pair.apps[0].answer = {"steps": steps}
+            came = [(b"host", b"shop.example"), (b"referer", b"https://other.example/")]
             cookie = b"; ".join([b"_ga=1", b"session=x", *filter(None, [pair.consents[who]])])
-            run(send_one(pair.ways[0], scope_of("GET", path, [(b"host", b"shop.example"), (b"cookie", cookie)])))
+            run(send_one(pair.ways[0], scope_of("GET", path, [*came, (b"cookie", cookie)])))
     pair.close()
     assert not made
 

@@ -7,7 +7,7 @@ from typing import Final
 from troth._types import Receive, Scope, Send
 from troth.asgi.express import Express
 from troth.asgi.guard import Guard
-from troth.asgi.kinds import COOKIE, ENCODING, LENGTH, SIGNAL
+from troth.asgi.kinds import COOKIE, ENCODING, LENGTH, REFERRER, SIGNAL
 from troth.asgi.lanes import Entry, Lane, Lanes, host_of, is_own
 from troth.asgi.request import hostname, inner_path, is_loopback
 from troth.asgi.visitors import Visitor, Visitors
@@ -21,7 +21,8 @@ class Entrance:
     """Puts requests on their lanes; made once per guard."""
 
     __slots__ = (
-        "_exact", "_guard", "_known", "_meanings", "_only", "_read", "_seconds", "_view", "_visitors", "lanes", "open",
+        "_exact", "_guard", "_known", "_meanings", "_only", "_read", "_referrers", "_seconds", "_view", "_visitors",
+        "lanes", "open",
     )  # fmt: skip
 
     def __init__(self, guard: Guard) -> None:
@@ -30,6 +31,7 @@ class Entrance:
         """Whoever watches wants every exchange judged in full."""
         self._guard = guard
         self._meanings = self.lanes.request
+        self._referrers = self.lanes.referrers
         self._visitors = Visitors(guard.runtime)
         self._seconds = guard.runtime.seconds
         self._only = self.lanes.sites[id(guard.runtime.first)] if len(guard.runtime.sites) == 1 else None
@@ -57,7 +59,7 @@ class Entrance:
                 coding = pair
             elif kind == SIGNAL:
                 signals = signals | _signal(pair)
-            elif kind != LENGTH or pair[1] != b"0":
+            elif self._referrers[pair[1]] if kind == REFERRER else kind != LENGTH or pair[1] != b"0":
                 return None
         entry = self._entry(scope)
         if entry is None:

@@ -12,7 +12,7 @@ from troth.asgi.judging import Judging, masks, takes_away
 from troth.asgi.request import Head, read
 from troth.asgi.writes import Writes
 from troth.errors import HookError, UnreadableBody
-from troth.filters import caching, query
+from troth.filters import caching, query, referrer
 from troth.filters.cookies import Jar, value_of
 from troth.filters.headers import readable_encodings, replaced, without
 from troth.filters.probes import Known, probe_cookie
@@ -147,10 +147,17 @@ def head_fields(judging: Judging, scope: Scope, headers: HeaderList) -> None:
     _selected(judging, tagging, scope)
     table = tagging.headers
     for at in [at for at, pair in enumerate(headers) if table[pair[0]]]:
-        header = headers[at][0]
-        if header not in _NEVER_FIELDS:
-            for category in table[header]:
-                _report(judging, Carrier.HEADER, header.decode("latin-1"), category, ("header", at))
+        header, sent = headers[at]
+        if header in _NEVER_FIELDS or (header == referrer.HEADER and not _tells_more(judging, sent)):
+            continue
+        for category in table[header]:
+            _report(judging, Carrier.HEADER, header.decode("latin-1"), category, ("header", (at, sent)))
+
+
+def _tells_more(judging: Judging, value: bytes) -> bool:
+    """Whether a `Referer` is a field at all: of another site, and more than that site's name."""
+    host, site = judging.x.host, judging.site
+    return referrer.tells_more(value, lambda other: other == host or site.is_own_host(other))
 
 
 Stated = tuple[Carrier, str, str, str, str, tuple[str, Any] | None]
@@ -196,7 +203,18 @@ def _report(judging: Judging, carrier: Carrier, name: str, category: str, place:
     elif place[0] == "query":
         judging.edits.query.add(place[1])
     else:
-        judging.edits.headers.add(place[1])
+        _out_of_headers(judging, name, place[1], masked=not takes_away(found))
+
+
+def _out_of_headers(judging: Judging, name: str, place: tuple[int, bytes], *, masked: bool) -> None:
+    """Note what becomes of a header: the mask of a `Referer` is its site; others have no form to keep and go."""
+    at, value = place
+    site = referrer.site_of(value) if masked and name.encode() == referrer.HEADER else b""
+    if site and at not in judging.edits.headers:
+        judging.edits.masked[at] = site
+    else:
+        judging.edits.headers.add(at)
+        judging.edits.masked.pop(at, None)
 
 
 def _denying(finding: Finding) -> Finding:
@@ -312,6 +330,8 @@ def forwarded(judging: Judging, scope: Scope, jar: Jar, headers: HeaderList, *, 
     if edits:
         gone = [jar.headers[at] for at in edits.headers]
         changed = [pair for pair in changed if pair not in gone] if gone else changed
+        masked = {jar.headers[at]: (jar.headers[at][0], value) for at, value in edits.masked.items()}
+        changed = [masked.get(pair, pair) for pair in changed] if masked else changed
         query_string = query.remove_names(query_string, edits.query) if edits.query else query_string
     if validated and (caching.holds_marks(headers) or (judging.head.varies and wants_page(headers))):
         changed = caching.own_validators(changed, judging.head.consent_tag)

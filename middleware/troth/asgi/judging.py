@@ -27,16 +27,20 @@ _TAKES_AWAY = (Action.WITHHOLD, Action.DENY)
 
 
 class Edits:
-    """What has to go from the head of the request before the app sees it: query names, places in the header list."""
+    """What has to go from the head of the request before the app sees it: query names, places in the header list.
 
-    __slots__ = ("headers", "query")
+    `masked` are places in the header list with the value that takes the place of what stood there.
+    """
+
+    __slots__ = ("headers", "masked", "query")
 
     def __init__(self) -> None:
         self.query: set[str] = set()
         self.headers: set[int] = set()
+        self.masked: dict[int, bytes] = {}
 
     def __bool__(self) -> bool:
-        return bool(self.query or self.headers)
+        return bool(self.query or self.headers or self.masked)
 
 
 class Records(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-COOKIE, LENGTH, ENCODING, SIGNAL, LEAVE = range(1, 6)
+COOKIE, LENGTH, ENCODING, SIGNAL, LEAVE, REFERRER = range(1, 7)
 """What a request header means to a lane; all others mean nothing, unless the policy calls them data."""
 REQUEST: Final = {
     b"cookie": COOKIE,

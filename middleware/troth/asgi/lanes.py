@@ -20,6 +20,7 @@ from troth.asgi.kinds import (
     LEAVE,
     LIMITS,
     PLAIN,
+    REFERRER,
     REQUEST,
     RESPONSE,
     SET_COOKIE,
@@ -34,6 +35,7 @@ from troth.asgi.request import first_facts
 from troth.asgi.shapes import Shapes
 from troth.asgi.verdicts import SetCookies
 from troth.asgi.visitors import Visitor, start_of_day
+from troth.filters.referrer import HEADER, Referrers
 from troth.model.binding import Route, Source
 from troth.model.words import NONE
 from troth.runtime.heads import Head
@@ -224,6 +226,9 @@ class Lanes:
         self.sites = {id(site): SiteEntries(site) for site in sites}
         taggings = [tagging for site in sites for tagging in (site.unbound, *map(site.tagging, site.binding.routes))]
         self.request = Kinds(REQUEST, lambda name: any(tagging.headers[name] for tagging in taggings), LEAVE)
+        if self.request[HEADER] == LEAVE:  # a field, but mostly of our own pages: its value tells
+            self.request[HEADER] = REFERRER
+        self.referrers = Referrers(lambda host: all(site.is_own_host(host) for site in sites))
         asked = frozenset(duty.name.encode() for site in sites for duties in site.headers.values() for duty in duties)
         self.response = Kinds(RESPONSE, (asked - SENT).__contains__, SPECIAL)
         self._remembered = 0
