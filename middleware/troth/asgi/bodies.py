@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from troth.errors import UnreadableBody
 from troth.filters import coding, form, json_text, multipart, query
 from troth.filters.ages import age
 from troth.filters.multipart import Part
-from troth.filters.places import Place
+from troth.filters.places import Path, Place
 from troth.filters.probes import Known
 from troth.filters.splicing import Edit
 from troth.model.facts import Age, Direction, Field
@@ -121,16 +121,23 @@ class Watch:
 class Read:
     """What a body holds: fields with their number, ages, and how to take fields out again."""
 
-    __slots__ = ("ages", "at", "body", "edit", "fields")
+    __slots__ = ("ages", "at", "body", "edit", "fields", "pairs")
 
     def __init__(self, body: bytes) -> None:
         self.body = body
         self.fields: list[tuple[Field, int, object]] = []
         """Each with the number of values there and the key under which `edit` asks for it."""
-        self.ages: list[Age] = []
+        self.ages: list[tuple[Path, Age]] = []
+        """Each with the place where it is stated."""
+        self.pairs: list[tuple[str, str]] = []
+        """Names and values of a form."""
         self.edit: Callable[[Mapping[object, Edit]], bytes] = lambda _edits: body
         self.at: Callable[[str], list[str | None]] = lambda _name: []
         """What stands at a place that the binding names (``body.customer.id``), each as text; None for no scalar."""
+
+    def stated(self, starts: Iterable[Path] = ()) -> list[Age]:
+        """Return the ages, without those inside of what begins at `starts`: somebody else's, there."""
+        return [age for place, age in self.ages if not any(place[: len(start)] == start for start in starts)]
 
     def value(self, name: str) -> str | None:
         """Return the value at a place that the binding names; None where there is none.
@@ -163,7 +170,7 @@ def _read_json(body: bytes, tagging: Tagging, today: date, known: Known, directi
         for category in place.categories or (UNDECLARED,):
             field = Field(category=category, carrier=Carrier.JSON, direction=direction, name=place.shown)
             read.fields.append((field, n, (place.path, category)))
-    read.ages = [found for _, stated in tags.ages if (found := to_age(stated)) is not None]
+    read.ages = [(place.path, found) for place, stated in tags.ages if (found := to_age(stated)) is not None]
     read.edit = lambda edits: tagging.json.edit(body, by_place(edits), known=known)
     read.at = lambda name: _at(body, name)
     return read
@@ -221,7 +228,8 @@ def _read_pairs(kind: str, body: bytes, content_type: bytes, tagging: Tagging, t
             read.fields.append((field, 1, (name, category)))
             if category in tagging.with_age:
                 stated = to_age(age(name, value, today))
-                read.ages += [] if stated is None else [stated]
+                read.ages += [] if stated is None else [((name,), stated)]
+    read.pairs = [(pair[0], pair[1]) for pair in pairs]
     read.edit = lambda edits: _without(body, edits, parts)
     read.at = lambda name: [pair[1] for pair in pairs if pair[0] == name]
     return read

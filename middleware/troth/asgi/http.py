@@ -6,13 +6,13 @@ import asyncio
 from typing import Final
 
 from troth._types import ASGIApp, HeaderList, Message, Receive, Scope, Send
-from troth.asgi import happenings, hints, inbound, outbound, pages, records, telling
+from troth.asgi import happenings, hints, inbound, outbound, pages, records, request_bodies, telling
 from troth.asgi.bodies import Held, Watch, with_kept_headers
 from troth.asgi.denial import answer, deny, policy_link, problem
 from troth.asgi.guard import Guard
 from troth.asgi.hints import EARLY_HINT
 from troth.asgi.judging import Judging
-from troth.asgi.request import Head, body_kind
+from troth.asgi.request import Head
 from troth.asgi.writes import Writes, writes_of
 from troth.consent.device import ConsentTooLarge
 from troth.engines.embedded.operators import is_protected
@@ -73,7 +73,7 @@ class HttpExchange:
         """Judge the request, call the app, carry out what was decided on its response."""
         judging = self.judging
         if self._head.has_body:
-            self._kind = body_kind(self._head.content_type)
+            self._kind = request_bodies.kind_of(judging, self._head)
             judging.x.body_pending = bool(self._kind)
         await inbound.people_before(judging, self._scope)
         self._writes = writes_of(judging, self._scope)
@@ -130,7 +130,7 @@ class HttpExchange:
         try:
             if held.too_large:
                 raise UnreadableBody("too-large")  # noqa: TRY301 - one place answers for all reasons
-            edited = await inbound.request_body(
+            edited = await request_bodies.request_body(
                 judging, self._scope, self._kind, held.body(), self._head, limits, self._writes
             )
         except UnreadableBody as cause:
@@ -209,7 +209,7 @@ class HttpExchange:
         judging = self.judging
         message = with_kept_headers(message)
         if judging.x.body_pending:
-            self._read_watched()
+            await self._read_watched()
             self._request_complete()
         judging.x.status = message["status"]
         judging.x.phase = Phase.RESPONSE_START
@@ -221,12 +221,12 @@ class HttpExchange:
         else:
             await self._decide(None, [])
 
-    def _read_watched(self) -> None:
+    async def _read_watched(self) -> None:
         """Tag the body that the app has read by now; one that it goes on reading is tagged at the end."""
         watch, judging = self._watch, self.judging
         if watch is not None and watch.complete:
             self._watch = None
-            inbound.watched(judging, self._kind, watch, self._head, _limits(judging))
+            await request_bodies.watched(judging, self._kind, watch, self._head, _limits(judging))
         elif watch is not None and watch.begun:
             judging.inspect["request"] = "partial"
 
@@ -421,16 +421,16 @@ class HttpExchange:
                 self._tell_more("failed")
             if self._line_due and self._streams and not self._closed:
                 self._outcome("aborted")
-        self._read_late()
+        await self._read_late()
 
-    def _read_late(self) -> None:
+    async def _read_late(self) -> None:
         """Tag a body that the app went on reading after its answer had begun."""
         watch, judging = self._watch, self.judging
         told = judging.inspect.get("request") == "partial"
         if watch is None or not self._kind or not watch.begun or (told and not watch.complete):
             return
         judging.forget()
-        inbound.watched(judging, self._kind, watch, self._head, _limits(judging))
+        await request_bodies.watched(judging, self._kind, watch, self._head, _limits(judging))
         self._tell_more("read late")
 
     def _tell_more(self, outcome: str) -> None:

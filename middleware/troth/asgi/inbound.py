@@ -6,18 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from troth._types import HeaderList, Scope
-from troth.asgi.bodies import Read, Watch, read_body
+from troth.asgi.bodies import Read
 from troth.asgi.denial import wants_html as wants_page
 from troth.asgi.judging import Judging, masks, takes_away
-from troth.asgi.request import Head, read
-from troth.asgi.writes import Writes
-from troth.errors import HookError, UnreadableBody
+from troth.asgi.request import read
+from troth.engines.embedded import CompiledRule
+from troth.errors import HookError
 from troth.filters import caching, query, referrer
 from troth.filters.cookies import Jar, value_of
 from troth.filters.headers import readable_encodings, replaced, without
 from troth.filters.probes import Known, probe_cookie
 from troth.filters.splicing import Edit
-from troth.model.binding import Limits, Source
+from troth.model.binding import Source
 from troth.model.facts import PENDING, UNREADABLE, Actor, Cookie, Direction, Field
 from troth.model.findings import Finding
 from troth.model.words import UNDECLARED, Action, Carrier, Thing
@@ -225,47 +225,6 @@ def _denying(finding: Finding) -> Finding:
 # body ------------------------------------------------------------------------------------------------------------
 
 
-async def request_body(
-    judging: Judging, scope: Scope, kind: str, raw: bytes, head: Head, limits: Limits, writes: Writes | None = None
-) -> bytes | None:
-    """Read a held body: what it says about subject and ages, what it records, its fields. Returns it edited, or None.
-
-    Raises UnreadableBody where it cannot be read, or where a part that must go cannot be taken out.
-    """
-    x = judging.x
-    tagging = judging.site.tagging(x.route)
-    body = read_body(
-        kind, raw, head.content_type, head.encoding, limits.hold_request, tagging, x.now.date(), judging.known,
-        Direction.REQUEST,
-    )  # fmt: skip
-    x.ages = (*x.ages, *body.ages)
-    _values_of_body(judging, body)
-    await people_in_request(judging, scope, body)
-    x.body_pending = False
-    if writes is not None:
-        writes.read(body)
-    judging.again()
-    edits = report_fields(judging, body.fields)
-    return body.edit(edits) if edits else None
-
-
-def _values_of_body(judging: Judging, body: Read) -> None:
-    """Take purpose, party and topic from the body where the binding says that they stand there."""
-    x = judging.x
-    route = x.route
-    if route is None:
-        return
-    if isinstance(route.purpose, Source) and route.purpose.place == _IN_BODY:
-        given = body.value(route.purpose.name)
-        x.purpose = given if given and given in judging.site.policy.purposes else UNDECLARED
-    if isinstance(route.party, Source) and route.party.place == _IN_BODY:
-        named = body.value(route.party.name)
-        x.party = named if named and named in judging.site.policy.parties else UNDECLARED
-    if isinstance(route.topic, Source) and route.topic.place == _IN_BODY:
-        topic = body.value(route.topic.name)
-        x.bound = {} if topic is None else {"topic": topic}
-
-
 def report_fields(judging: Judging, fields: Iterable[tuple[Field, int, object]]) -> dict[object, Edit]:
     """Report the fields of a body; returns the edits that follow."""
     edits: dict[object, Edit] = {}
@@ -276,28 +235,6 @@ def report_fields(judging: Judging, fields: Iterable[tuple[Field, int, object]])
         elif masks(found):
             edits[key] = Edit.MASK
     return edits
-
-
-def watched(judging: Judging, kind: str, watch: Watch, head: Head, limits: Limits) -> None:
-    """Tag a body that passed by. It was given to the app already: rules see it, nothing is taken out."""
-    x = judging.x
-    x.body_pending = False
-    if not watch.complete:
-        judging.inspect["request"] = "partial"
-        return
-    tagging = judging.site.tagging(x.route)
-    try:
-        body = read_body(
-            kind, watch.body(), head.content_type, head.encoding, limits.hold_request, tagging, x.now.date(),
-            judging.known, Direction.REQUEST,
-        )  # fmt: skip
-    except UnreadableBody as cause:
-        judging.inspect["request"] = cause.reason
-        x.request_unreadable = True
-        return
-    x.ages = (*x.ages, *body.ages)
-    judging.again()
-    report_fields(judging, body.fields)
 
 
 def guards_of(judging: Judging, kind: str, direction: Direction) -> list[Reason]:
@@ -312,10 +249,18 @@ def guards_of(judging: Judging, kind: str, direction: Direction) -> list[Reason]
                 found.setdefault(finding.rule, (_denying(finding), None, None))
         for rule in verdict.live:
             if rule.restricts:
-                planned = rule.planned.rule
-                denying = Finding(planned.id, Thing.FIELD, None, Action.DENY, False, None, planned.clauses)
-                found.setdefault(planned.id, (denying, None, None))
+                found.setdefault(*_would_deny(rule, Thing.FIELD))
+    route = judging.x.route
+    bound = route is not None and (route.records if direction is Direction.RESPONSE else route.request_records)
+    for rule in judging.site.engine.rules[Thing.RECORD] if bound else ():
+        if rule.restricts:
+            found.setdefault(*_would_deny(rule, Thing.RECORD))
     return list(found.values())
+
+
+def _would_deny(rule: CompiledRule, thing: Thing) -> tuple[str, Reason]:
+    planned = rule.planned.rule
+    return planned.id, (Finding(planned.id, thing, None, Action.DENY, False, None, planned.clauses), None, None)
 
 
 # what the app sees -----------------------------------------------------------------------------------------------
@@ -396,5 +341,5 @@ def resized(headers: HeaderList, length: int) -> HeaderList:
 
 __all__ = [
     "forwarded", "guards_of", "head_fields", "people_after", "people_before", "people_in_request",
-    "reads_body", "report_fields", "request_body", "resized", "watched",
+    "reads_body", "report_fields", "resized",
 ]  # fmt: skip

@@ -1,8 +1,9 @@
-"""Records in a response: found by a selector or row by row, judged each by its own subject, cut out one by one."""
+"""Records in a body: found by a selector or row by row, judged each by its own subject, cut out one by one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
@@ -19,10 +20,11 @@ from troth.filters.probes import Known
 from troth.filters.splicing import ConcretePath, Edit
 from troth.filters.tagging import Tagger, Tags
 from troth.model.binding import Route
-from troth.model.facts import ABSENT, UNREADABLE, Direction, Field, Missing, Person, Record
+from troth.model.facts import ABSENT, UNREADABLE, Age, Direction, Field, Missing, Person, Record, Subject
 from troth.model.findings import Finding
 from troth.model.words import UNDECLARED, Carrier, Thing
 from troth.runtime.people import People
+from troth.runtime.tags import to_age
 
 _LONG: Final = 18
 
@@ -57,13 +59,18 @@ class _Json:
 class Records:
     """The records of one body: where each stands and what is in it. Facts about them stand in the exchange."""
 
-    __slots__ = ("_judging", "_rows", "_starts", "_tags")
+    __slots__ = ("_base", "_direction", "_judging", "_rows", "_starts", "_tags")
 
-    def __init__(self, judging: Judging, rows: Rows, starts: set[Path], tags: list[Tags]) -> None:
+    def __init__(
+        self, judging: Judging, rows: Rows, starts: set[Path], tags: list[Tags], base: int, direction: Direction
+    ) -> None:  # fmt: skip
         self._judging = judging
         self._rows = rows
         self._starts = starts
         self._tags = tags
+        self._base = base
+        """How many records stand before them in the exchange: those of the request, before those of the response."""
+        self._direction = direction
 
     def judge(self, fields: Iterable[FieldFound]) -> bytes | None:
         """Judge every record, its fields, and those `fields` of the body that stand in none.
@@ -71,35 +78,27 @@ class Records:
         Returns the body without what has to go; None if all may stay.
         """
         judging = self._judging
-        gone = {index for index in range(len(self._tags)) if takes_away(self._judge_record(index))}
+        gone = {index for index in range(len(self._tags)) if takes_away(judge_one(judging, self._base + index))}
         edits: dict[tuple[int | None, Path, str], Edit] = {}
         for index, tags in enumerate(self._tags):
             edits |= self._judge_fields(index, tags)
         for field, n, key in fields:
             place, category = cast("tuple[Path, str]", key)
             if not any(place[: len(start)] == start for start in self._starts):
-                edit = _edit(judging.field(field, n))
+                edit = edit_for(judging.field(field, n))
                 if edit is not None:
                     edits[None, place, category] = edit
         return self._rows.edit(gone, edits) if gone or edits else None
-
-    def _judge_record(self, index: int) -> tuple[Finding, ...]:
-        judging = self._judging
-        engine = judging.site.engine
-        view = RecordView(engine.tables, judging.x, judging.x.records[index])
-        found = tuple(engine.settle(engine.rules[Thing.RECORD], view, index))
-        judging.found(found, None)
-        return found
 
     def _judge_fields(self, index: int, tags: Tags) -> dict[tuple[int | None, Path, str], Edit]:
         edits: dict[tuple[int | None, Path, str], Edit] = {}
         for place, n in tags.places.items():
             for category in place.categories or (UNDECLARED,):
                 field = Field(
-                    category=category, carrier=Carrier.JSON, direction=Direction.RESPONSE, name=place.shown,
-                    record=index,
+                    category=category, carrier=Carrier.JSON, direction=self._direction, name=place.shown,
+                    record=self._base + index,
                 )  # fmt: skip
-                edit = _edit(self._judging.field_of_record(field, n))
+                edit = edit_for(self._judging.field_of_record(field, n))
                 if edit is not None:
                     edits[index, place.path, category] = edit
         return edits
@@ -117,7 +116,17 @@ class Unread:
         raise UnreadableBody(self._reason)
 
 
-def _edit(found: tuple[Finding, ...]) -> Edit | None:
+def judge_one(judging: Judging, index: int) -> tuple[Finding, ...]:
+    """Judge one record of the exchange; returns what was found."""
+    engine = judging.site.engine
+    view = RecordView(engine.tables, judging.x, judging.x.records[index])
+    found = tuple(engine.settle(engine.rules[Thing.RECORD], view, index))
+    judging.found(found, None)
+    return found
+
+
+def edit_for(found: tuple[Finding, ...]) -> Edit | None:
+    """Return what happens to a field about which this was found."""
     if takes_away(found):
         return Edit.REMOVE
     return Edit.MASK if masks(found) else None
@@ -142,43 +151,70 @@ async def gather(judging: Judging, people: People, raw: bytes, start: Message, l
             rows = read(body, start["status"], content_type, tagging, judging.known, route.record_subject)
             paths = [START] * len(rows.values)
         else:
-            rows = _Json(body, route.records, tagging.json, judging.known)
-            paths = [_generic(path) for path in rows.paths]
+            rows, paths = in_json(judging, body, route.records)
     except UnreadableBody as cause:
         return Unread(cause.reason) if in_rows else None
-    return await _found(judging, people, route, rows, paths)
+    return await found_in(judging, people, route, rows, paths, Direction.RESPONSE)
 
 
-async def _found(
-    judging: Judging, people: People, route: Route, rows: Rows, paths: list[Path]
-) -> Records:  # fmt: skip
+def in_json(judging: Judging, body: bytes, selector: str) -> tuple[Rows, list[Path]]:
+    """Find the records of a JSON body, and where each begins. Raises UnreadableBody (``malformed``)."""
+    rows = _Json(body, selector, judging.site.tagging(judging.x.route).json, judging.known)
+    return rows, [_generic(path) for path in rows.paths]
+
+
+async def found_in(
+    judging: Judging, people: People, route: Route, rows: Rows, paths: list[Path], direction: Direction
+) -> Records:
+    """Put the records of a body among the facts; their subjects are all looked up at once."""
     tagger, today = judging.site.tagging(route).json, judging.x.now.date()
     tags = [
         tagger.tag_part(part, path, today=today, known=judging.known)
         for path, part in zip(paths, rows.values, strict=True)
     ]
-    subjects = await _subjects(judging, people, route, rows.values)
-    judging.x.records = tuple(
+    subjects = await subjects_of(judging, people, route, rows.values)
+    before = judging.x.records
+    judging.x.records = (*before, *(
         Record(
-            subject=subject, data=inside.categories(), since=_since(part, route), counts=_counts(part, route),
-            whole_body=not path,
+            direction=direction, subject=aged(subject, _ages(inside)), data=inside.categories(),
+            since=since_of(part, route), counts=counts_of(part, route), whole_body=not path,
         )
         for path, part, subject, inside in zip(paths, rows.values, subjects, tags, strict=True)
-    )  # fmt: skip
-    return Records(judging, rows, set(paths), tags)
+    ))  # fmt: skip
+    return Records(judging, rows, set(paths), tags, len(before), direction)
 
 
-async def _subjects(judging: Judging, people: People, route: Route, parts: list[Any]) -> list[Person | Missing | None]:
-    """Return whose each record is; unreadable where the binding promises a subject that is not there.
+def _ages(tags: Tags) -> list[Age]:
+    return [age for _, stated in tags.ages if (age := to_age(stated)) is not None]
+
+
+def aged(subject: Subject, stated: list[Age]) -> Subject:
+    """Return the subject of a record with the ages that are stated in it: the lower end of all evidence counts."""
+    if not isinstance(subject, Person) or not stated:
+        return subject
+    ages = stated if subject.age is None else [*stated, subject.age]
+    lows = [age.low for age in ages if age.low is not None]
+    highs = [age.high for age in ages if age.high is not None]
+    if not all(age.readable for age in ages):
+        return replace(subject, age=Age(readable=False))
+    return replace(subject, age=Age(low=max(lows, default=None), high=min(highs, default=None)))
+
+
+async def subjects_of(judging: Judging, people: People, route: Route, parts: list[Any]) -> list[Subject]:
+    """Return whose each record is; unreadable where the binding promises a subject that is not there, or is two.
 
     Where it names none for records, they are those of the subject that the request addresses, if it addresses one.
     """
     if route.record_subject is None:
         return [judging.x.subject] * len(parts)
-    ids = [next((as_text(one) for _, one in select(part, route.record_subject)), None) for part in parts]
+    ids = [_only({as_text(one) for _, one in select(part, route.record_subject)}) for part in parts]
     known = sorted({one for one in ids if one is not None})
     persons = dict(zip(known, await people.persons(known, judging.x.now), strict=True))
     return [UNREADABLE if one is None else persons[one] for one in ids]
+
+
+def _only(found: set[str | None]) -> str | None:
+    return found.pop() if len(found) == 1 else None
 
 
 def select(value: Any, selector: str) -> Iterator[tuple[ConcretePath, Any]]:
@@ -200,7 +236,7 @@ def _generic(path: ConcretePath) -> Path:
     return tuple(step if isinstance(step, str) else ITEM for step in path)
 
 
-def _since(part: Any, route: Route) -> datetime | Missing:
+def since_of(part: Any, route: Route) -> datetime | Missing:
     """Return from when a record is kept: absent where the binding does not say, unreadable where it is no date."""
     if route.since is None:
         return ABSENT
@@ -212,7 +248,7 @@ def _since(part: Any, route: Route) -> datetime | Missing:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _counts(part: Any, route: Route) -> tuple[int, ...]:
+def counts_of(part: Any, route: Route) -> tuple[int, ...]:
     """Return the counts inside a record. What stands for one and is no whole number counts as nobody: too few."""
     counted = (count for selector in route.counts for _, count in select(part, selector) if count is not None)
     return tuple(_count(count) for count in counted)
@@ -224,4 +260,7 @@ def _count(count: Any) -> int:
     return int(count) if isinstance(count, str) and count.isascii() and count.isdigit() and len(count) < _LONG else 0
 
 
-__all__ = ["Records", "Unread", "gather", "select"]
+__all__ = [
+    "Records", "Unread", "aged", "counts_of", "edit_for", "found_in", "gather", "in_json", "judge_one", "select",
+    "since_of", "subjects_of",
+]  # fmt: skip

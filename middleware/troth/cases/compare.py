@@ -2,7 +2,7 @@
 
 Not denied: the findings are equal. Denied: both deny, and the rules that denied on the wire are among those of the
 reference. A part that could not be taken out, such as a segment of the path, denies on the wire
-only; so does a rule on fields of a body that could not be read.
+only; so does a rule on fields or records of a body that could not be read.
 """
 
 from __future__ import annotations
@@ -86,8 +86,10 @@ def _cannot_be_cut(finding: Finding, x: Exchange) -> bool:
 
 
 def _saw_nothing(finding: Finding, x: Exchange) -> bool:
-    """Whether a rule on fields denied because a body could not be read: the reference is given no field to judge."""
-    return finding.thing is Thing.FIELD and finding.item is None and (x.request_unreadable or x.response_unreadable)
+    """Whether a rule on parts denied because a body could not be read: the reference is given no part to judge."""
+    if finding.thing not in (Thing.FIELD, Thing.RECORD):
+        return False
+    return finding.item is None and (x.request_unreadable or x.response_unreadable)
 
 
 def _unequal(mine: list[Finding], theirs: list[Finding]) -> tuple[str, ...]:
