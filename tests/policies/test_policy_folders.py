@@ -15,8 +15,10 @@ from troth.rules import Loaded, check_together, load_policy
 from troth.rules.coverage import State, coverage
 
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
+ROOT = POLICIES.parent
 SLUGS = ("toontrack",)
-TODAY = date(2026, 11, 22)
+FOLDERS = tuple(POLICIES / slug for slug in SLUGS)
+TODAY = date(2026, 11, 28)
 
 
 @pytest.fixture(scope="module", params=SLUGS)
@@ -71,6 +73,27 @@ def test_every_clause_is_accounted_for_and_none_says_why(policy: Policy) -> None
     assert [one.id for one in found.clauses] == [clause.id for clause in policy.clauses]
     assert all(one.reason for one in found.clauses if one.state in (State.NONE, State.OPEN))
     assert {one.id for one in found.clauses if one.state is State.NONE} == set(policy.none)
+
+
+def test_no_clause_is_open(policy: Policy) -> None:
+    assert [one.id for one in coverage(policy, today=TODAY).clauses if one.state is State.OPEN] == []
+
+
+def test_what_people_vouched_for_is_open_again_when_their_word_has_run_out(policy: Policy) -> None:
+    later = {one.id: one.state for one in coverage(policy, today=date(2027, 11, 28)).clauses}
+    attested = [one.id for one in coverage(policy, today=TODAY).clauses if one.state is State.ATTESTED]
+    assert attested
+    assert {later[name] for name in attested} == {State.OPEN}
+
+
+def test_statements_run_out_and_name_their_evidence(policy: Policy) -> None:
+    for one in policy.attestations:
+        assert one.dated is not None
+        assert one.expires is not None
+        assert one.dated < one.expires <= one.dated.replace(year=one.dated.year + 1)
+        named = re.findall(r"(?:example_app|\.ci)[\w/.]*\w|policy\.yaml|requirements\.lock", one.evidence or "")
+        assert named or "list under" in (one.evidence or ""), one.id
+        assert [name for name in named if not any((root / name).exists() for root in (ROOT, FOLDERS[0]))] == []
 
 
 def test_nobodys_statement_is_made_up(policy: Policy) -> None:
