@@ -9,7 +9,7 @@ import pytest
 
 from troth.diagnostics import InvalidFiles
 from troth.model import rules as model
-from troth.model.binding import Binding, Source
+from troth.model.binding import Binding, Credential, Source
 from troth.model.policy import Policy, Signal, SignalRule
 from troth.model.rules import Condition, Effect, Rule
 from troth.model.words import Action, Mode, Thing, Word
@@ -198,7 +198,7 @@ def test_a_binding_is_read(binding: Binding) -> None:
     assert routes["POST /leave"].subject == Source(hook="app:resolve")
     assert routes["POST /bio"].writes[0].params == (("actor", "public"), ("data", "bio"))
     assert binding.actor.before == "app:before"
-    assert binding.credentials == ((Source(place="header", name="x-api-key"), None),)
+    assert binding.credentials == (Credential(source=Source(place="header", name="x-api-key")),)
     assert (binding.serving, binding.limits.hold_response) == ("SE", 2 * 1024 * 1024)
     limits = routes["POST /orders"].limits
     assert limits is not None

@@ -78,7 +78,10 @@ class HttpExchange:
         await inbound.people_before(judging, self._scope)
         self._writes = writes_of(judging, self._scope)
         late = judging.x.body_pending and (inbound.reads_body(judging) or judging.x.records_open)
-        judging.enter(None if late else self._head_fields)
+        if judging.x.body_pending and inbound.waits_for_body(judging):
+            judging.wait()
+        else:
+            judging.enter(None if late else self._head_fields)
         held = await self._request_body()
         if self._closed or held.gone:
             return

@@ -120,9 +120,13 @@ def _in_body(source: object) -> bool:
 def reads_body(judging: Judging) -> bool:
     """Whether the binding reads a value of this route from the request body."""
     route = judging.x.route
-    if route is None:
-        return False
-    return any(_in_body(source) for source in (route.subject, route.purpose, route.party, route.topic))
+    return route is not None and (_in_body(route.subject) or waits_for_body(judging))
+
+
+def waits_for_body(judging: Judging) -> bool:
+    """Whether the body says what the exchange is for, who takes part or what it is about: no rule knows that before."""
+    route = judging.x.route
+    return route is not None and any(map(_in_body, (route.purpose, route.party, route.topic)))
 
 
 # fields of the head ----------------------------------------------------------------------------------------------
@@ -341,5 +345,5 @@ def resized(headers: HeaderList, length: int) -> HeaderList:
 
 __all__ = [
     "forwarded", "guards_of", "head_fields", "people_after", "people_before", "people_in_request",
-    "reads_body", "report_fields", "resized",
+    "reads_body", "report_fields", "resized", "waits_for_body",
 ]  # fmt: skip

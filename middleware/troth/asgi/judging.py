@@ -126,7 +126,7 @@ class Judging:
         """Somebody watches: every thing is noted, also those about which nothing was found."""
         self._may_deny = False
         self._by_fields = False
-        """Fields of the head had a part in what was found about the exchange."""
+        """Fields of the head had a part in what was found about the exchange, or it waits for the body as a whole."""
 
     def enter(self, report: Callable[[], None] | None = None) -> None:
         """Take the residual of the head: what it settles about the exchange, and what stays open.
@@ -145,6 +145,12 @@ class Judging:
         self.open = list(verdict.live)
         if verdict.findings:
             self.found(verdict.findings, None)
+
+    def wait(self) -> None:
+        """Take the head, and leave the whole exchange open: the body says what it is for, or who takes part."""
+        self.head = head_of(self.site, self.x)
+        self._by_fields = True
+        self.open = list(self.site.engine.rules[Thing.EXCHANGE])
 
     def again(self) -> None:
         """Look the residual up again after head facts changed; open rules stay open."""

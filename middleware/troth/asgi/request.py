@@ -11,7 +11,7 @@ from troth._types import HeaderList, Scope
 from troth.consent.device import COOKIE_NAME, ConsentReading
 from troth.filters.cookies import Jar
 from troth.filters.query import split
-from troth.model.binding import Route, Source
+from troth.model.binding import Credential, Route, Source
 from troth.model.facts import ABSENT, PENDING, Exchange
 from troth.model.words import NONE, OWN, UNDECLARED, Phase
 from troth.runtime.runtime import Runtime
@@ -123,8 +123,9 @@ def first_facts(
         x.region = _region(site, scope, params)
     if route is not None:
         _of_route(x, site, scope, route, params)
-    if site.binding.credentials:
-        _of_credentials(x, site, scope)
+    proven = proven_party(site, scope)
+    if proven is not None:
+        x.party = proven if x.party == OWN else agreed(proven, x.party)
     return x
 
 
@@ -154,16 +155,27 @@ def _purpose(site: Site, scope: Scope, route: Route, params: Mapping[str, str]) 
     return given if given is not None and (given in site.policy.purposes or given == NONE) else UNDECLARED
 
 
-def _of_credentials(x: Exchange, site: Site, scope: Scope) -> None:
-    """A party proves itself by a credential; where the path names another one, it is undeclared."""
-    for source, party in site.binding.credentials:
-        given = read(source, scope, {})
-        if given is None:
-            continue
-        named = party or site.binding.party_keys.get(sha256(given.encode()).hexdigest()) or given
-        named = named if named in site.policy.parties else UNDECLARED
-        x.party = named if x.party in (OWN, named) else UNDECLARED
-        return
+def proven_party(site: Site, scope: Scope) -> str | None:
+    """Return the party that a credential proves, the first that stands in the head; undeclared where it proves none."""
+    for credential in site.binding.credentials:
+        given = read(credential.source, scope, {})
+        if given is not None:
+            named = _party_of(credential, given)
+            return named if named in site.policy.parties else UNDECLARED
+    return None
+
+
+def _party_of(credential: Credential, given: str) -> str | None:
+    if credential.keys is None:
+        return credential.party or given
+    in_bytes = credential.source.place in ("header", "cookie")
+    raw = given.encode("latin-1") if in_bytes else given.encode("utf-8", "surrogatepass")
+    return credential.keys.get(sha256(raw).hexdigest())
+
+
+def agreed(proven: str | None, named: str) -> str:
+    """Return the party that takes part: undeclared where the request names another than its credential proves."""
+    return named if proven is None or proven == named else UNDECLARED
 
 
 def read(source: Source | None, scope: Scope, params: Mapping[str, str]) -> str | None:
@@ -200,6 +212,6 @@ def body_kind(content_type: bytes) -> str:
 
 
 __all__ = [
-    "ABSENT", "FORM", "JSON", "MULTIPART", "OTHER", "Head", "body_kind", "first_facts", "hostname", "inner_path",
-    "is_loopback", "read", "read_consent",
+    "ABSENT", "FORM", "JSON", "MULTIPART", "OTHER", "Head", "agreed", "body_kind", "first_facts", "hostname",
+    "inner_path", "is_loopback", "proven_party", "read", "read_consent",
 ]  # fmt: skip

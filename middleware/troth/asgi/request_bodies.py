@@ -11,7 +11,7 @@ from troth.asgi.bodies import Read, Watch, read_body
 from troth.asgi.inbound import people_in_request, report_fields
 from troth.asgi.judging import FieldFound, Judging
 from troth.asgi.records import aged, counts_of, edit_for, found_in, in_json, judge_one, since_of, subjects_of
-from troth.asgi.request import FORM, JSON, MULTIPART, Head, body_kind
+from troth.asgi.request import FORM, JSON, MULTIPART, Head, agreed, body_kind, proven_party
 from troth.asgi.rows import START, is_rows
 from troth.asgi.rows import read as read_rows
 from troth.asgi.writes import Writes
@@ -67,7 +67,7 @@ async def request_body(
     """
     x = judging.x
     body = _read(judging, kind, raw, head, limits)
-    _values_of_body(judging, body)
+    _values_of_body(judging, scope, body)
     await people_in_request(judging, scope, body)
     records = await _records(judging, kind, body, head)
     x.body_pending = False
@@ -101,7 +101,7 @@ async def watched(judging: Judging, kind: str, watch: Watch, head: Head, limits:
         report_fields(judging, body.fields)
 
 
-def _values_of_body(judging: Judging, body: Read) -> None:
+def _values_of_body(judging: Judging, scope: Scope, body: Read) -> None:
     """Take purpose, party and topic from the body where the binding says that they stand there."""
     x = judging.x
     route = x.route
@@ -112,7 +112,8 @@ def _values_of_body(judging: Judging, body: Read) -> None:
         x.purpose = given if given and given in judging.site.policy.purposes else UNDECLARED
     if isinstance(route.party, Source) and route.party.place == _IN_BODY:
         named = body.value(route.party.name)
-        x.party = named if named and named in judging.site.policy.parties else UNDECLARED
+        named = named if named and named in judging.site.policy.parties else UNDECLARED
+        x.party = agreed(proven_party(judging.site, scope), named)
     if isinstance(route.topic, Source) and route.topic.place == _IN_BODY:
         topic = body.value(route.topic.name)
         x.bound = {} if topic is None else {"topic": topic}

@@ -86,6 +86,17 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """Where a party proves itself. Without `party` and `keys` the credential is the party's id in clear."""
+
+    source: Source
+    party: str | None = None
+    """The party of whoever brings one, whatever it is."""
+    keys: Mapping[str, str] | None = None
+    """SHA-256 (hex) of a credential to the party it belongs to; nothing else is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActorHooks:
     """Callables ``module:name`` that tell who asks, before the app is called and after it has answered."""
 
@@ -104,10 +115,7 @@ class Binding:
     cookies: Mapping[str, str] = field(default_factory=dict)
     """The app's cookie name (or pattern) to the pattern of a cookie row of the policy."""
     presets: tuple[str, ...] = ()
-    credentials: tuple[tuple[Source, str | None], ...] = ()
-    """Where a party proves itself; the value is a key of `keys`, or the second item names the party outright."""
-    party_keys: Mapping[str, str] = field(default_factory=dict)
-    """SHA-256 (hex) of a credential to the party it belongs to; a credential may also be the party's id in clear."""
+    credentials: tuple[Credential, ...] = ()
     region: Source | str | None = None
     serving: str | None = None
     """Country that serves (ISO 3166 alpha-2)."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
 
 from troth.diagnostics import Span
-from troth.model.binding import ActorHooks, Binding, Limits, Source
+from troth.model.binding import ActorHooks, Binding, Credential, Limits, Source
 from troth.model.policy import Policy
 from troth.rules.nodes import Mapping, Node, Scalar
 from troth.rules.presets import PRESETS, preset_cookies
@@ -120,26 +119,22 @@ def _places(node: Node) -> dict[str, Span]:
 
 
 def _build(row: Row, policy: Policy) -> Binding:
-    credentials, keys = _credentials(row.get("credentials", {}))
     presets = row.get("presets", ())
     return Binding(
         routes=tuple(build_route(key, one) for key, one in row.get("routes", {}).items()),
         cookies={**preset_cookies(presets, policy.cookies), **row.get("cookies", {})},
-        presets=presets, credentials=credentials, party_keys=keys, region=row.get("region"),
+        presets=presets, region=row.get("region"),
+        credentials=tuple(_credential(where, value) for where, value in row.get("credentials", {}).items()),
         serving=row.get("serving"), actor=row.get("actor", ActorHooks()), state=row.get("state"),
         consents=row.get("consents"), walls=row.get("walls", ()),
         limits=row.get("limits", Limits()),
     )  # fmt: skip
 
 
-def _credentials(table: dict[str, Any]) -> tuple[tuple[tuple[Source, str | None], ...], dict[str, str]]:
-    pairs: list[tuple[Source, str | None]] = []
-    keys: dict[str, str] = {}
-    for where, value in table.items():
-        if isinstance(value, dict):
-            keys |= value
-        pairs.append((place(where), value if isinstance(value, str) and value != "party" else None))
-    return tuple(pairs), keys
+def _credential(where: str, value: dict[str, str] | str) -> Credential:
+    if isinstance(value, dict):
+        return Credential(source=place(where), keys=value)
+    return Credential(source=place(where), party=None if value == "party" else value)
 
 
 def _refuse_same_routes(routes: Node | None, reader: Reader) -> None:

@@ -67,10 +67,7 @@ class Tagging:
         self.declared: Mapping[str, list[str]] = declared
         self.names = Names(declared)
         self.probes = Probes(
-            (row.id, probe, row.pattern)
-            for row in policy.data.values()
-            for probe in row.probes
-            if probe not in ("age", "known")
+            (row.id, probe, row.pattern) for row in policy.data.values() for probe in row.probes if probe != "age"
         )
         self.with_age = frozenset(row.id for row in policy.data.values() if "age" in row.probes)
         self.undeclared = undeclared
