@@ -20,6 +20,8 @@ from troth.model.words import UNDECLARED, Carrier
 from troth.runtime.tags import Tagging, to_age
 
 _CARRIERS: Final = {"json": Carrier.JSON, "form": Carrier.FORM, "multipart": Carrier.MULTIPART}
+_BLANK: Final = b" \t\r\n\0\xef\xbb\xbf\xfe\xff"
+"""What may stand before JSON for one reader or another: white space, byte order marks, halves of UTF-16."""
 _PLACE: Final = re.compile(r"[^.\[\]]+")
 
 
@@ -32,27 +34,33 @@ def with_kept_headers(message: Message) -> Message:
 class Held:
     """The messages of a request body, held until it is complete or over its limit."""
 
-    __slots__ = ("gone", "messages", "size", "too_large")
+    __slots__ = ("complete", "gone", "messages", "size", "too_large")
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.size = 0
-        self.too_large = self.gone = False
+        self.too_large = self.gone = self.complete = False
 
     async def fill(self, receive: Receive, limit: int) -> None:
         """Receive until the body ends, the client goes, or more than `limit` bytes have come."""
-        while True:
-            message = await receive()
-            self.messages.append(message)
-            if message["type"] != "http.request":
-                self.gone = True
-                return
-            self.size += len(message.get("body", b""))
-            if self.size > limit:
-                self.too_large = True
-                return
-            if not message.get("more_body", False):
-                return
+        while not (self.complete or self.gone or self.too_large):
+            await self._take(receive, limit)
+
+    async def begin(self, receive: Receive, limit: int) -> bytes:
+        """Receive until more than white space has come, or all there is; returns that, without white space before."""
+        while not (begun := self.body().lstrip(_BLANK)) and not (self.complete or self.gone or self.too_large):
+            await self._take(receive, limit)
+        return begun
+
+    async def _take(self, receive: Receive, limit: int) -> None:
+        message = await receive()
+        self.messages.append(message)
+        if message["type"] != "http.request":
+            self.gone = True
+            return
+        self.size += len(message.get("body", b""))
+        self.complete = not message.get("more_body", False)
+        self.too_large = self.size > limit
 
     def body(self) -> bytes:
         """Return the bytes that came."""

@@ -12,7 +12,7 @@ from troth.asgi.denial import answer, deny, policy_link, problem
 from troth.asgi.guard import Guard
 from troth.asgi.hints import EARLY_HINT
 from troth.asgi.judging import Judging
-from troth.asgi.request import Head
+from troth.asgi.request import JSON, Head
 from troth.asgi.writes import Writes, writes_of
 from troth.consent.device import ConsentTooLarge
 from troth.engines.embedded.operators import is_protected
@@ -27,7 +27,7 @@ from troth.runtime.line import encode
 
 _NOT_ACCEPTED: Final = 400
 _NO_BODY: Final = frozenset((204, 205, 304))
-_UNREADABLE: Final = {"too-large": 413, "coding": 415, "malformed": 400}
+_UNREADABLE: Final = {"too-large": 413, "coding": 415, "kind": 415, "malformed": 400}
 _FILES: Final = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 
 
@@ -36,7 +36,7 @@ class HttpExchange:
 
     __slots__ = (
         "_app", "_buffer", "_closed", "_guard", "_guarded", "_head", "_headers", "_held_size", "_kind", "_line_due",
-        "_page", "_receive", "_scope", "_send", "_start", "_streams", "_watch", "_writes", "choosing",
+        "_page", "_receive", "_scope", "_send", "_start", "_streams", "_unsure", "_watch", "_writes", "choosing",
         "consent_cookies", "consent_headers", "jar", "judging",
     )  # fmt: skip
 
@@ -57,7 +57,7 @@ class HttpExchange:
         self._buffer: list[Message] | None = None
         self._start: Message | None = None
         self._held_size = 0
-        self._closed = self._line_due = self._streams = self._guarded = self._page = False
+        self._closed = self._line_due = self._streams = self._guarded = self._page = self._unsure = False
         self._watch: Watch | None = None
         self._writes: Writes | None = None
         self.consent_cookies: list[bytes] = []
@@ -74,7 +74,8 @@ class HttpExchange:
         judging = self.judging
         if self._head.has_body:
             self._kind = request_bodies.kind_of(judging, self._head)
-            judging.x.body_pending = bool(self._kind)
+            self._unsure = not self._kind and request_bodies.may_be_json(self._head, self._scope)
+            judging.x.body_pending = bool(self._kind) or self._unsure
         await inbound.people_before(judging, self._scope)
         self._writes = writes_of(judging, self._scope)
         late = judging.x.body_pending and (inbound.reads_body(judging) or judging.x.records_open)
@@ -112,16 +113,45 @@ class HttpExchange:
         if not judging.x.body_pending:
             self._watch = Watch(0)
         elif self._must_hold():
-            await held.fill(self._receive, limits.hold_request)
-            if not held.gone:
-                await self._read_request(held, limits)
+            if not self._unsure or await self._is_json(held, limits):
+                await held.fill(self._receive, limits.hold_request)
+                if not held.gone:
+                    await self._read_request(held, limits)
+        elif self._unsure:
+            self._not_read()
+            self._watch = Watch(0)
         else:
             self._watch = Watch(limits.hold_request)
         return held
 
+    async def _is_json(self, held: Held, limits: Limits) -> bool:
+        """Whether a body of another type is to be read as JSON. If not it passes, but where records may hide in it."""
+        judging = self.judging
+        try:
+            if await request_bodies.is_json(held, self._receive, self._head, limits.hold_request):
+                self._kind = JSON
+                return True
+        except UnreadableBody as cause:
+            await self._unreadable(cause.reason, held)
+            return False
+        if held.gone:
+            return False
+        if held.size and request_bodies.hides_records(judging):
+            held.too_large = True
+            await self._unreadable("kind", held)
+            return False
+        if held.size:
+            judging.inspect["request"] = "kind"
+        self._not_read()
+        return False
+
+    def _not_read(self) -> None:
+        self.judging.x.body_pending = False
+        self.judging.again()
+
     def _must_hold(self) -> bool:
         judging = self.judging
-        if judging.head.residual.guards(Carrier(self._kind), Direction.REQUEST) or inbound.reads_body(judging):
+        if judging.head.residual.guards(Carrier(self._kind or JSON), Direction.REQUEST) or inbound.reads_body(judging):
             return True
         if self._writes is not None and self._writes.waits:
             return True
@@ -153,7 +183,7 @@ class HttpExchange:
             held.replace(b"")
             self._headers = inbound.resized(self._headers, 0)
             return
-        guards = inbound.guards_of(judging, self._kind, Direction.REQUEST)
+        guards = inbound.guards_of(judging, self._kind or JSON, Direction.REQUEST)
         judging.reasons += guards
         findings = tuple(reason[0] for reason in guards)
         judging.denial = Denial(status=_UNREADABLE[reason], redirect=False, findings=findings)

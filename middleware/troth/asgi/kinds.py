@@ -33,6 +33,8 @@ RESPONSE: Final = {
     b"surrogate-control": SPECIAL,
     b"etag": SPECIAL,
 }
+JSON_TYPES: Final = frozenset((b"application/json", b"text/json", b"text/x-json", b"application/x-json"))
+"""Types of JSON, beside all that end in ``+json``."""
 PLAIN, HTML, HELD, KIND, SETS_COOKIES = 1, 2, 3, 3, 4
 """What a response is, with a flag for cookies that it sets; 0 where the lane has to be left."""
 
@@ -64,7 +66,7 @@ class _Contents(dict[bytes, int]):
     def __missing__(self, value: bytes) -> int:
         kind = value.partition(b";")[0].strip().lower()
         found = HTML if kind == b"text/html" else PLAIN
-        if kind == b"application/json" or kind.endswith(b"+json"):
+        if kind in JSON_TYPES or kind.endswith(b"+json"):
             found = HELD
         if len(self) < 256 and len(value) <= 128:
             self[value] = found

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Final
 
 from troth._types import HeaderList, Scope
+from troth.asgi.kinds import JSON_TYPES
 from troth.consent.device import COOKIE_NAME, ConsentReading
 from troth.filters.cookies import Jar
 from troth.filters.query import split
@@ -25,6 +26,7 @@ _UNANNOUNCED: Final = frozenset(("2", "3"))
 """Versions of HTTP in which a body needs no header that announces it."""
 _SECURE: Final = frozenset({"https", "wss"})
 _VALIDATORS: Final = frozenset((b"if-match", b"if-none-match", b"if-modified-since", b"if-range"))
+_TWO_TYPES: Final = b","
 JSON, FORM, MULTIPART, OTHER = "json", "form", "multipart", ""
 _NOTHING_ASKED: Final[frozenset[str]] = frozenset()
 
@@ -45,7 +47,8 @@ class Head:
             if name == b"host":
                 self.host = self.host or value
             elif name == b"content-type":
-                self.content_type = value
+                same = not self.content_type or self.content_type == value
+                self.content_type = value if same else _TWO_TYPES
             elif name == b"content-length":
                 self.length = int(value) if value.isdigit() and len(value) < _LONGEST_LENGTH else None
                 self.streams = streams or self.length is None
@@ -204,7 +207,7 @@ def _in_query(query: bytes, name: str) -> str | None:
 def body_kind(content_type: bytes) -> str:
     """Return which reader a body needs: json, form, multipart, or none of these."""
     kind = content_type.partition(b";")[0].strip().lower()
-    if kind == b"application/json" or kind.endswith(b"+json"):
+    if kind in JSON_TYPES or kind.endswith(b"+json"):
         return JSON
     if kind == b"application/x-www-form-urlencoded":
         return FORM

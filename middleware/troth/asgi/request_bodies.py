@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Protocol
 
-from troth._types import Scope
-from troth.asgi.bodies import Read, Watch, read_body
+from troth._types import Receive, Scope
+from troth.asgi.bodies import Held, Read, Watch, read_body
 from troth.asgi.inbound import people_in_request, report_fields
 from troth.asgi.judging import FieldFound, Judging
 from troth.asgi.records import aged, counts_of, edit_for, found_in, in_json, judge_one, since_of, subjects_of
@@ -22,10 +23,13 @@ from troth.filters.places import Path, parse_selector
 from troth.filters.splicing import Edit
 from troth.model.binding import Limits, Source
 from troth.model.facts import Direction, Person, Record
-from troth.model.words import UNDECLARED, Carrier
+from troth.model.words import UNDECLARED, Carrier, Thing
 
 _IN_BODY = "body"
 _NO_STATUS = 0
+_WITHOUT_BODY = frozenset(("GET", "HEAD"))
+_PLAIN = frozenset((b"", b"identity"))
+_OPENING = frozenset((b"{", b"["))
 _FORMS = {FORM: Carrier.FORM, MULTIPART: Carrier.MULTIPART}
 
 
@@ -40,7 +44,46 @@ class _Judged(Protocol):
 def kind_of(judging: Judging, head: Head) -> str:
     """Return which reader the body needs. Rows are read as JSON is, where the route binds records of the request."""
     kind = body_kind(head.content_type)
-    return JSON if not kind and is_rows(head.content_type) and binds_records(judging) else kind
+    return JSON if not kind and _in_rows(judging, head) else kind
+
+
+def _in_rows(judging: Judging, head: Head) -> bool:
+    return binds_records(judging) and is_rows(head.content_type)
+
+
+def may_be_json(head: Head, scope: Scope) -> bool:
+    """Whether a body of no type that is read may be there, which an app could read as JSON all the same."""
+    announced = bool(head.length or head.content_type) or str(scope.get("http_version", "1.1")).startswith("1")
+    return announced or scope["method"] not in _WITHOUT_BODY
+
+
+async def is_json(held: Held, receive: Receive, head: Head, limit: int) -> bool:
+    """Hold as much of such a body as tells whether it is JSON: an app that does not ask for the type would read it.
+
+    A body of which only the beginning was held passes on as it comes. Raises UnreadableBody where two types are named.
+    """
+    if b"," in head.content_type.partition(b";")[0]:
+        raise UnreadableBody("malformed")
+    if head.encoding in _PLAIN:
+        begun = await held.begin(receive, limit)
+        if begun[:1] not in _OPENING and not (held.too_large and not begun):
+            held.too_large = False
+            return False
+    await held.fill(receive, limit)
+    if held.too_large and head.encoding not in _PLAIN:
+        held.too_large = False
+        return False
+    return held.too_large or _reads_as_json(held.body(), head.encoding, limit)
+
+
+def _reads_as_json(raw: bytes, encoding: bytes, limit: int) -> bool:
+    """Whether some reader makes JSON of it: Python's takes more than the standard, and guesses the encoding."""
+    try:
+        return isinstance(json.loads(coding.decode(raw, encoding or None, limit=limit)), dict | list)
+    except (ValueError, UnreadableBody):
+        return False
+    except RecursionError:
+        return True
 
 
 def binds_records(judging: Judging) -> bool:
@@ -49,8 +92,13 @@ def binds_records(judging: Judging) -> bool:
     return route is not None and route.request_records is not None
 
 
+def hides_records(judging: Judging) -> bool:
+    """Whether a body in which no record can be found may not pass: a rule may withhold one."""
+    return binds_records(judging) and any(rule.restricts for rule in judging.site.engine.rules[Thing.RECORD])
+
+
 def _read(judging: Judging, kind: str, raw: bytes, head: Head, limits: Limits) -> Read:
-    if is_rows(head.content_type):
+    if _in_rows(judging, head):
         return Read(coding.decode(raw, head.encoding or None, limit=limits.hold_request))
     return read_body(
         kind, raw, head.content_type, head.encoding, limits.hold_request, judging.site.tagging(judging.x.route),
@@ -135,7 +183,7 @@ async def _records(judging: Judging, kind: str, body: Read, head: Head) -> _Judg
     if kind in _FORMS:
         x.ages = (*x.ages, *body.stated())
         return await _form(judging, kind, body)
-    if is_rows(head.content_type):
+    if _in_rows(judging, head):
         rows = read_rows(
             body.body, _NO_STATUS, head.content_type, judging.site.tagging(route), judging.known, route.record_subject
         )
@@ -182,4 +230,4 @@ async def _form(judging: Judging, kind: str, body: Read) -> _Form | None:
     return _Form(judging, body)
 
 
-__all__ = ["binds_records", "kind_of", "request_body", "watched"]
+__all__ = ["binds_records", "hides_records", "is_json", "kind_of", "may_be_json", "request_body", "watched"]
