@@ -24,7 +24,9 @@ postgres:
 	@if command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 	  echo "troth: installing PostgreSQL for the tests" >&2; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql >/dev/null; \
+	  { apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql >/dev/null; } || \
+	  echo "troth: PostgreSQL could not be installed; the tests that need it will say so" >&2; \
 	else \
 	  echo "troth: no PostgreSQL here, and no right to install it; on Debian and Ubuntu: sudo apt-get install postgresql" >&2; \
 	fi
