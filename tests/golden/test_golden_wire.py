@@ -9,6 +9,7 @@ import pytest
 
 from tests.golden.corpus import files
 from troth.cases import CaseFile, Tally, load_cases, run_files
+from troth.model.words import Carrier
 from troth.rules import load_policy
 
 ROOT = Path(__file__).parents[2]
@@ -57,3 +58,14 @@ def test_every_case_of_a_policy_folder_holds(folder: Path) -> None:
 def test_at_most_a_few_golden_cases_wait_for_what_is_not_there_yet() -> None:
     waiting = [case.id for path in files() for case in load_cases(path).cases if case.waits]
     assert len(waiting) <= 1
+
+
+def test_only_what_no_filter_reads_yet_is_given_as_facts() -> None:
+    """Elements, what the trail would hold, and what happens at a load or by the clock; all else stands on the wire."""
+    by_clock = {"policy-activated", "erasure-requested"}
+    facts = [case.facts for path in files() for case in load_cases(path).cases if case.facts is not None]
+    assert len(facts) > 20
+    assert [one.records for one in facts if one.records] == []
+    assert {field.carrier for one in facts for field in one.fields} == {Carrier.TRAIL}
+    assert {event.name for one in facts for event in one.events} == by_clock
+    assert [one for one in facts if one.page is not None and not one.elements] == []
