@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -151,6 +152,74 @@ def test_what_is_remembered_needs_no_file(home: Home, ledger: Ledger) -> None:
     assert ledger.retired(consent_digest(b"i" * 16))
     with pytest.raises(LedgerError):
         ledger.choices_of(["ben"])
+
+
+def test_many_at_once_are_for_a_thread_until_they_are_remembered(ledger: Ledger) -> None:
+    people = [f"p{number}" for number in range(200)]
+    with ledger.writing() as batch:
+        for number, person in enumerate(people):
+            batch.record_person(person, [entry("analytics", G if number % 3 else W)])
+            batch.set_state(person, "restricted", at=NOW)
+    assert not ledger.waits(people[:32])
+    assert ledger.waits(people)
+    found = ledger.choices_of(people)
+    assert [one.of("analytics")[0].state for one in found.values()] == [G if n % 3 else W for n in range(200)]
+    assert ledger.waits(people), "states are not known yet"
+    assert set(ledger.states_of(people).values()) == {frozenset({("restricted", ())})}
+    assert not ledger.waits(people)
+    assert ledger.choices_of(people) == found
+    ledger.record_person("p7", [entry("analytics", W)])
+    assert ledger.waits(people)
+    assert states(ledger, "p7", "analytics") == [(W, ())]
+    assert ledger.choices_of(people)["p7"].of("analytics")[0].state is W
+
+
+def test_what_changes_while_many_are_read_is_not_remembered_as_it_was(
+    open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = open_ledger(), open_ledger()
+    people = [f"p{number}" for number in range(100)]
+    with writer.writing() as batch:
+        for person in people:
+            batch.record_person(person, [entry("analytics", G)])
+    real = Ledger._of_persons
+
+    def slow(self: Ledger, *given: Any) -> list[Any]:
+        rows = list(real(self, *given))
+        if self is reader and len(given[-1]) > 32:
+            monkeypatch.setattr(Ledger, "_of_persons", real)
+            writer.record_person("p7", [entry("analytics", W)])
+        return rows
+
+    monkeypatch.setattr(Ledger, "_of_persons", slow)
+    assert reader.choices_of(people)["p7"].of("analytics")[0].state is G, "it began before"
+    assert reader.choices_of(people)["p7"].of("analytics")[0].state is W
+    assert states(reader, "p7", "analytics") == [(W, ())]
+
+
+def test_who_reads_many_keeps_nobody_else_waiting(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger.record_person("anna", [entry("analytics", G)])
+    reading, go_on = threading.Event(), threading.Event()
+    real = Ledger._of_persons
+
+    def slow(self: Ledger, *given: Any) -> Any:
+        if len(given[-1]) > 32:
+            reading.set()
+            assert go_on.wait(20)
+        return real(self, *given)
+
+    monkeypatch.setattr(Ledger, "_of_persons", slow)
+    many = threading.Thread(target=ledger.choices_of, args=([f"p{number}" for number in range(100)],))
+    many.start()
+    try:
+        assert reading.wait(20)
+        assert states(ledger, "anna", "analytics") == [(G, ())]
+        ledger.record_person("anna", [entry("analytics", W)])
+        assert states(ledger, "anna", "analytics") == [(W, ())]
+        assert not ledger.retired(consent_digest(b"i" * 16))
+    finally:
+        go_on.set()
+        many.join()
 
 
 def test_choice_of_a_device_leaves_remembered_persons_alone(ledger: Ledger) -> None:

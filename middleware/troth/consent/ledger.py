@@ -5,7 +5,9 @@ generation does; while a write is under way, or was cut off by the death of its 
 withdrawal holds on the next request of every worker.
 
 A write waits for the disk (about a millisecond): call it from a thread where the event loop must not wait. Reads that
-miss the snapshot take some ten microseconds. All methods may be called from several threads, and after a fork.
+miss the snapshot take some ten microseconds; where many persons are missing (`waits` says so) they go over a connection
+of their own, so that a thread which reads thousands keeps nobody else waiting. All methods may be called from several
+threads, and after a fork.
 
 The epoch is the ledger's random id: when the file is lost, a new one is made and no old cookie grants anything.
 Whoever puts an older copy of the file back, or makes a lost one anew, does so while no worker runs; with an older copy
@@ -15,7 +17,6 @@ the row ``epoch`` of `meta` is deleted first, so that a new one is drawn.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +27,7 @@ from typing import Any, Final, TypeVar
 
 from troth.consent import schema
 from troth.consent.batch import Batch, Digester, LedgerEntry
+from troth.consent.connection import Connection
 from troth.consent.gather import States, gather_choices, gather_states
 from troth.consent.generation import Generation
 from troth.consent.recent import Recent
@@ -36,6 +38,8 @@ V = TypeVar("V")
 
 _SNAPSHOT: Final = 4096
 """How many persons a worker remembers, of choices and of states each."""
+_FEW: Final = 32
+"""So many persons are looked up on the event loop; more are read in a thread."""
 _NEVER: Final = -1
 
 _CHOICES: Final = """
@@ -57,9 +61,11 @@ class Ledger:
     def __init__(self, path: Path, generation: Generation, digester: Digester) -> None:
         self._generation = generation
         self._digester = digester
-        self._reader = _Connection(path)
-        self._writer = _Connection(path)
+        self._reader = Connection(path)
+        self._writer = Connection(path)
+        self._many = Connection(path)
         self._lock = threading.Lock()
+        self._many_lock = threading.Lock()
         self._seen = _NEVER
         self._person_changes = _NEVER
         self._last_retired = 0
@@ -86,19 +92,25 @@ class Ledger:
             raise HomeError(f"is no ledger that can be used ({type(error).__name__})", path=str(path)) from error
 
     def waits(self, persons: Iterable[str]) -> bool:
-        """Whether a look-up of these persons would wait for another machine: never."""
-        return False
+        """Whether a look-up of these persons takes too long for the event loop: where many are not remembered."""
+        wanted = list(persons)
+        if len(wanted) <= _FEW:
+            return False
+        with self._lock:
+            if not self._refresh():
+                return True
+            return sum(not (self._choices.holds(one) and self._states.holds(one)) for one in wanted) > _FEW
 
     def choices_of(self, persons: Iterable[str]) -> dict[str, Choices]:
         """Return what each person chose, in one query for all that are not remembered.
 
         Of each consent and parameters the latest record counts; one without parameters replaces all before it.
         """
-        return self._remembered(self._choices, persons, self._load_choices)
+        return self._remembered(self._choices, persons, _CHOICES, gather_choices)
 
     def states_of(self, persons: Iterable[str]) -> dict[str, States]:
         """Return the states each person is in, in one query for all that are not remembered."""
-        return self._remembered(self._states, persons, self._load_states)
+        return self._remembered(self._states, persons, _STATES, gather_states)
 
     def retired(self, digest: bytes) -> bool:
         """Tell whether the consent id with this `consent_digest` is retired."""
@@ -165,29 +177,32 @@ class Ledger:
 
     def close(self) -> None:
         """Close the connections of this process."""
-        for connection in (self._reader, self._writer):
+        for connection in (self._reader, self._writer, self._many):
             connection.close()
 
     def _remembered(
-        self, recent: Recent[str, V], persons: Iterable[str], load: Callable[[Sequence[str]], dict[str, V]]
+        self,
+        recent: Recent[str, V],
+        persons: Iterable[str],
+        query: str,
+        gather: Callable[[Iterable[tuple[Any, ...]], Sequence[str]], dict[str, V]],
     ) -> dict[str, V]:
         with self._lock:
             current = self._refresh()
-            found: dict[str, V] = {}
-            missing: list[str] = []
-            for person in dict.fromkeys(persons):
-                value = recent.get(person) if current else None
-                if value is None:
-                    missing.append(person)
-                else:
-                    found[person] = value
-            if missing:
-                loaded = load(missing)
-                found.update(loaded)
-                if current:
-                    for person, value in loaded.items():
-                        recent.put(person, value)
-            return found
+            found, missing = _split(recent if current else None, persons)
+            if not missing:
+                return found
+            if len(missing) <= _FEW:
+                loaded = gather(self._of_persons(self._reader, query, missing), missing)
+                return found | (_kept(recent, loaded) if current else loaded)
+            seen = self._seen
+        with self._many_lock:
+            loaded = gather(self._of_persons(self._many, query, missing), missing)
+        with self._lock:
+            # What was read before somebody wrote must not be taken for what stands after it.
+            if current and self._seen == seen == self._generation.read():
+                _kept(recent, loaded)
+        return found | loaded
 
     def _caught_up(self) -> bool:
         with self._lock:
@@ -216,45 +231,31 @@ class Ledger:
         self._seen = now
         return True
 
-    def _load_choices(self, persons: Sequence[str]) -> dict[str, Choices]:
-        return gather_choices(self._of_persons(_CHOICES, persons), persons)
-
-    def _load_states(self, persons: Sequence[str]) -> dict[str, States]:
-        return gather_states(self._of_persons(_STATES, persons), persons)
-
-    def _of_persons(self, query: str, persons: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    def _of_persons(self, connection: Connection, query: str, persons: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """Give the rows of these persons, each with the person in place of the digest."""
         by_digest = {self._digester(person): person for person in persons}
         # The digests travel as one JSON value: one statement whatever their number, so that SQLite compiles it once.
-        for digest, *row in self._query(query, json.dumps([*by_digest])):
+        for digest, *row in connection.rows(query, json.dumps([*by_digest])):
             yield (by_digest[digest], *row)
 
     def _query(self, query: str, *values: str | int | bytes) -> list[Any]:
-        try:
-            return self._reader.get().execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise LedgerError(f"the consent ledger could not be read ({type(error).__name__})") from error
+        return self._reader.rows(query, *values)
 
 
-class _Connection:
-    """A connection of this process. One inherited from before a fork is left alone: SQLite must not use or close it."""
+def _split(recent: Recent[str, V] | None, persons: Iterable[str]) -> tuple[dict[str, V], list[str]]:
+    """Return what is remembered of these persons, and who is not."""
+    found: dict[str, V] = {}
+    missing: list[str] = []
+    for person in dict.fromkeys(persons):
+        value = None if recent is None else recent.get(person)
+        if value is None:
+            missing.append(person)
+        else:
+            found[person] = value
+    return found, missing
 
-    __slots__ = ("_connection", "_inherited", "_path", "_pid")
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._pid = 0
-        self._connection: sqlite3.Connection | None = None
-        self._inherited: list[sqlite3.Connection | None] = []
-
-    def get(self) -> sqlite3.Connection:
-        if self._connection is None or self._pid != os.getpid():
-            self._inherited.append(self._connection)
-            self._connection = schema.connect(self._path)
-            self._pid = os.getpid()
-        return self._connection
-
-    def close(self) -> None:
-        if self._connection is not None and self._pid == os.getpid():
-            self._connection.close()
-            self._connection = None
+def _kept(recent: Recent[str, V], loaded: dict[str, V]) -> dict[str, V]:
+    for person, value in loaded.items():
+        recent.put(person, value)
+    return loaded

@@ -24,6 +24,10 @@ class Recent(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._young.keys() | self._old.keys())
 
+    def holds(self, key: K) -> bool:
+        """Whether something is remembered for `key`; that does not count as asking for it."""
+        return key in self._young or key in self._old
+
     def get(self, key: K) -> V | None:
         """Return what is remembered for `key`, and remember that it was asked for."""
         found = self._young.get(key)

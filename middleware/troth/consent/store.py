@@ -32,7 +32,7 @@ class Store(Protocol):
     """The ledger's random id; a consent cookie of another one grants nothing."""
 
     def waits(self, persons: Iterable[str]) -> bool:
-        """Whether a look-up of these persons would wait for another machine."""
+        """Whether a look-up of these persons would wait for another machine, or takes too long for the event loop."""
 
     def choices_of(self, persons: Iterable[str]) -> dict[str, Choices]:
         """Return what each person chose, in one query for all that are not remembered."""
@@ -75,7 +75,7 @@ class Store(Protocol):
 
 
 async def asked(store: Store, look_up: Callable[[list[str]], V], persons: list[str]) -> V:
-    """Look persons up without holding the event loop: in a thread where another machine has to be asked."""
+    """Look persons up without holding the event loop: in a thread where that `waits`."""
     if store.waits(persons):
         return await asyncio.to_thread(look_up, persons)
     return look_up(persons)
