@@ -42,6 +42,9 @@ _UNSEEN: Final = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff\0"
 _SENDS: Final = frozenset({"submit", "image"})
 _PRESSED: Final = _SENDS | {"button", "reset"}
 _BREAK: Final = "\n"
+_FIELDS: Final = frozenset({"input", "select", "textarea"})
+_CALLED: Final = ("id", "data-notice", "name")
+"""What an element is called; by `name` only a field of a form."""
 _MOST: Final = 200_000
 """Links, controls and the like, and blocks, that are looked at."""
 END: Final = 1 << 62
@@ -204,8 +207,9 @@ class Outline:
     def _see(self, tag: str, attributes: Attributes) -> None:
         if tag == "br":
             self._space()
-        if "id" in attributes or "data-notice" in attributes:
-            self._add("named", [attributes[name] for name in ("id", "data-notice") if attributes.get(name)])
+        called = _CALLED if tag in _FIELDS else _CALLED[:2]
+        if any(name in attributes for name in called):
+            self._add("named", [attributes[name] for name in called if attributes.get(name)])
         if tag in ("a", "area") and "href" in attributes:
             self._add("link", _names(attributes), attributes["href"])
         elif tag == "img":
