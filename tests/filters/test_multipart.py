@@ -109,7 +109,7 @@ def test_another_reader_sees_exactly_the_parts_that_were_kept(
     kind = b"multipart/form-data; boundary=" + boundary
     parts = multipart.read(body, kind)
     assert [part.name for part in parts] == [name for name, _, _ in drawn]
-    edited = multipart.remove(body, parts, lambda part: part.name in gone)
+    edited = multipart.edit(body, parts, lambda part: part.name in gone)
     kept = [text for text, (name, _, _) in zip(written, drawn, strict=True) if name not in gone]
     assert edited == b"".join(kept) + end
     if len(kept) == len(written):

@@ -11,7 +11,7 @@ from troth._types import Message, Receive
 from troth.errors import UnreadableBody
 from troth.filters import coding, form, json_text, multipart, query
 from troth.filters.ages import age
-from troth.filters.multipart import Part
+from troth.filters.multipart import File, Part
 from troth.filters.places import Path, Place
 from troth.filters.probes import Known
 from troth.filters.splicing import Edit
@@ -129,7 +129,7 @@ class Watch:
 class Read:
     """What a body holds: fields with their number, ages, and how to take fields out again."""
 
-    __slots__ = ("ages", "at", "body", "edit", "fields", "pairs")
+    __slots__ = ("ages", "at", "body", "edit", "fields", "pairs", "parts")
 
     def __init__(self, body: bytes) -> None:
         self.body = body
@@ -139,6 +139,8 @@ class Read:
         """Each with the place where it is stated."""
         self.pairs: list[tuple[str, str]] = []
         """Names and values of a form."""
+        self.parts: list[Part] = []
+        """The parts of a multipart body."""
         self.edit: Callable[[Mapping[object, Edit]], bytes] = lambda _edits: body
         self.at: Callable[[str], list[str | None]] = lambda _name: []
         """What stands at a place that the binding names (``body.customer.id``), each as text; None for no scalar."""
@@ -146,6 +148,10 @@ class Read:
     def stated(self, starts: Iterable[Path] = ()) -> list[Age]:
         """Return the ages, without those inside of what begins at `starts`: somebody else's, there."""
         return [age for place, age in self.ages if not any(place[: len(start)] == start for start in starts)]
+
+    def files(self) -> list[tuple[Part, File]]:
+        """Return the parts that are files, of which nothing but the name was read; those that hold nothing left out."""
+        return [(part, part.file) for part in self.parts if part.file is not None and part.file.end > part.file.start]
 
     def value(self, name: str) -> str | None:
         """Return the value at a place that the binding names; None where there is none.
@@ -238,6 +244,7 @@ def _read_pairs(kind: str, body: bytes, content_type: bytes, tagging: Tagging, t
                 stated = to_age(age(name, value, today))
                 read.ages += [] if stated is None else [((name,), stated)]
     read.pairs = [(pair[0], pair[1]) for pair in pairs]
+    read.parts = parts or []
     read.edit = lambda edits: _without(body, edits, parts)
     read.at = lambda name: [pair[1] for pair in pairs if pair[0] == name]
     return read
@@ -251,4 +258,4 @@ def _without(body: bytes, edits: Mapping[object, Edit], parts: list[Part] | None
     names = {key[0] for key in edits if isinstance(key, tuple)}
     if parts is None:
         return form.remove(body, lambda pair: pair.name in names)
-    return multipart.remove(body, parts, lambda part: part.name in names)
+    return multipart.edit(body, parts, lambda part: part.name in names)

@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from troth._types import ASGIApp, HeaderList, Message, Receive, Scope, Send
-from troth.asgi import happenings, hints, inbound, outbound, pages, records, request_bodies, telling
+from troth.asgi import happenings, hints, inbound, outbound, pages, records, request_bodies, request_records, telling
 from troth.asgi.bodies import Held, Watch, with_kept_headers
 from troth.asgi.denial import answer, deny, policy_link, problem
 from troth.asgi.guard import Guard
@@ -136,7 +136,7 @@ class HttpExchange:
             return False
         if held.gone:
             return False
-        if held.size and request_bodies.hides_records(judging):
+        if held.size and request_records.hides_records(judging):
             held.too_large = True
             await self._unreadable("kind", held)
             return False

@@ -59,18 +59,31 @@ class _Json:
 class Records:
     """The records of one body: where each stands and what is in it. Facts about them stand in the exchange."""
 
-    __slots__ = ("_base", "_direction", "_judging", "_rows", "_starts", "_tags")
+    __slots__ = ("_base", "_direction", "_judging", "_rows", "_starts", "_tags", "paths")
 
     def __init__(
-        self, judging: Judging, rows: Rows, starts: set[Path], tags: list[Tags], base: int, direction: Direction
+        self, judging: Judging, rows: Rows, paths: list[Path], tags: list[Tags], base: int, direction: Direction
     ) -> None:  # fmt: skip
         self._judging = judging
         self._rows = rows
-        self._starts = starts
+        self._starts = set(paths)
+        self.paths = paths
+        """Where each begins."""
         self._tags = tags
         self._base = base
         """How many records stand before them in the exchange: those of the request, before those of the response."""
         self._direction = direction
+
+    def ages(self) -> list[Age]:
+        """Return the ages stated in records that are nobody's in particular, or the whole body."""
+        mine = self._judging.x.records[self._base : self._base + len(self._tags)]
+        loose = [tags for tags, one in zip(self._tags, mine, strict=True) if one.whole_body or not _is_somebodys(one)]
+        return [age for tags in loose for age in _ages(tags)]
+
+    @property
+    def whole(self) -> bool:
+        """Nothing of the body was left unread."""
+        return True
 
     def judge(self, fields: Iterable[FieldFound]) -> bytes | None:
         """Judge every record, its fields, and those `fields` of the body that stand in none.
@@ -181,7 +194,11 @@ async def found_in(
         )
         for path, part, subject, inside in zip(paths, rows.values, subjects, tags, strict=True)
     ))  # fmt: skip
-    return Records(judging, rows, set(paths), tags, len(before), direction)
+    return Records(judging, rows, paths, tags, len(before), direction)
+
+
+def _is_somebodys(record: Record) -> bool:
+    return isinstance(record.subject, Person)
 
 
 def _ages(tags: Tags) -> list[Age]:

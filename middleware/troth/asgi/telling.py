@@ -25,6 +25,7 @@ def line_due(judging: Judging) -> bool:
     return bool(
         judging.anything()
         or judging.tags
+        or judging.x.records
         or judging.inspect
         or judging.changed
         or judging.happened

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
@@ -20,11 +20,21 @@ from troth.errors import UnreadableBody
 
 _LOG: Final = logging.getLogger("python_multipart.multipart")
 _MOST_PARTS: Final = 1000
+_MOST_HEADERS: Final = 8
 _LONGEST_HEADER: Final = 8 * 1024
+_LONGEST_BOUNDARY: Final = 256
 _DISPOSITION: Final = re.compile(r'form-data((?:[ \t]*;[ \t]*[\w.-]+\*?=(?:"(?:[^"\\]|\\.)*"|[^\s;"]+))*)[ \t]*', re.I)
 _PARAMETER: Final = re.compile(r';[ \t]*([\w.-]+\*?)=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))')
 _ESCAPE: Final = re.compile(r"\\(.)")
 _VERBATIM: Final = frozenset((b"7bit", b"8bit", b"binary"))
+
+
+class File(NamedTuple):
+    """What a part holds that is a file: its type, and where its content stands."""
+
+    kind: bytes
+    start: int
+    end: int
 
 
 class Part(NamedTuple):
@@ -34,36 +44,58 @@ class Part(NamedTuple):
     value: str
     start: int
     end: int
+    file: File | None = None
+
+
+_NONE: Final[Mapping[File, bytes]] = {}
 
 
 def read(body: bytes, content_type: bytes) -> list[Part]:
     """Return every part, in order. Raises UnreadableBody (``malformed``), also for more than a thousand parts."""
-    kind, options = parse_options_header(content_type)
-    boundary = options.get(b"boundary")
-    if kind != b"multipart/form-data" or not boundary:
-        raise UnreadableBody("malformed")
+    boundary = boundary_of(content_type)
     spans = _spans(body, boundary)
     found = _parse(body, boundary)
     if len(found) != len(spans):
         raise UnreadableBody("malformed")
     parts = []
     for (start, end), one in zip(spans, found, strict=True):
-        if not body.endswith(one.data + b"\r\n", start, end):
+        data = one.data
+        if not body.endswith(data + b"\r\n", start, end):
             raise UnreadableBody("malformed")
         name, filename = _named(one)
-        value = one.data.decode("utf-8", "replace") if filename is None else filename
-        parts.append(Part(name, value, start, end))
+        if filename is None:
+            parts.append(Part(name, data.decode("utf-8", "replace"), start, end))
+        else:
+            file = File(one.headers.get(b"content-type", b""), end - 2 - len(data), end - 2)
+            parts.append(Part(name, filename, start, end, file))
     return parts
 
 
-def remove(body: bytes, parts: list[Part], drop: Callable[[Part], object]) -> bytes:
-    """Return `body` without the parts for which `drop` is true, boundary and all; the same object if none goes."""
+def boundary_of(content_type: bytes) -> bytes:
+    """Return the boundary that a content type names. Raises UnreadableBody (``malformed``) where that is none."""
+    kind, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary", b"")
+    if kind != b"multipart/form-data" or not 0 < len(boundary) <= _LONGEST_BOUNDARY:
+        raise UnreadableBody("malformed")
+    return boundary
+
+
+def edit(
+    body: bytes, parts: Iterable[Part], drop: Callable[[Part], object], contents: Mapping[File, bytes] = _NONE
+) -> bytes:
+    """Return `body` without the parts for which `drop` is true, boundary and all, and with other `contents` in files.
+
+    The same object if nothing changes.
+    """
     kept = []
     at = 0
     for part in parts:
         if drop(part):
             kept.append(body[at : part.start])
             at = part.end
+        elif part.file is not None and part.file in contents:
+            kept += [body[at : part.file.start], contents[part.file]]
+            at = part.file.end
     return b"".join((*kept, body[at:])) if at else body
 
 
@@ -89,14 +121,23 @@ class _Found:
 
     def __init__(self) -> None:
         self.headers: dict[bytes, bytes] = {}
-        self.data = b""
+        self.pieces: list[bytes] = []
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(self.pieces)
 
 
 def _parse(body: bytes, boundary: bytes) -> list[_Found]:
     collected = _Collected()
     _LOG.disabled = True  # it would tell single characters of the body
     try:
-        parser = MultipartParser(boundary, collected.callbacks(), max_header_size=_LONGEST_HEADER)  # type: ignore[arg-type]  # a dict of bound methods is one
+        parser = MultipartParser(
+            boundary,
+            collected.callbacks(),  # type: ignore[arg-type]  # a dict of bound methods is one
+            max_header_count=_MOST_HEADERS,
+            max_header_size=_LONGEST_HEADER,
+        )
         parser.write(body)
         parser.finalize()
     except (FormParserError, ValueError) as cause:
@@ -132,7 +173,7 @@ class _Collected:
         self._text += data[start:end]
 
     def _data(self, data: bytes, start: int, end: int) -> None:
-        self.parts[-1].data += data[start:end]
+        self.parts[-1].pieces.append(data[start:end])
 
     def _header_end(self) -> None:
         name = self._name.strip().lower()
