@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -87,6 +88,12 @@ async def by_token(scope: Any) -> Any:
     if token == "breaks":
         raise LookupError(token)
     return {"tok-ann": "ann", "tok-ben": "ben"}.get(token or "")
+
+
+@pytest.fixture(params=["watched", "unwatched"])
+def shop(request: pytest.FixtureRequest, shop: MakeShop) -> MakeShop:
+    """Each test runs twice: once the reference judges every exchange as well."""
+    return partial(shop, watched=request.param == "watched")
 
 
 @pytest.fixture(params=["before", "after"])
@@ -258,3 +265,16 @@ async def test_own_copy_comes_whole_and_a_strangers_does_not(one: Shop, when: st
         assert answer.status == 403
         assert answer.called == (when == "after")
         assert ("copies", "deny") in one.reasons()
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("person=ann", 200), ("person=ann&person=ann", 200), ("person=ann&person=ben", 403),
+        ("person=ben&person=ann", 403), ("person=ann&person=", 403), ("person=ann&%70erson=ben", 403), ("person=", 403),
+    ],
+)  # fmt: skip
+async def test_who_is_addressed_twice_differently_is_nobody(one: Shop, query: str, status: int) -> None:
+    """An app may read the first, or the last; neither may be judged by the other."""
+    TOLD["actor"] = "ann"
+    assert (await one.ask(path=f"/theirs?{query}")).status == status

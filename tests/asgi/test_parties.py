@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from urllib.parse import quote
 
@@ -73,6 +74,12 @@ binding:
   serving: {{country: SE}}
 """
 ROW = {"name": "Ann", "email": "a@b.example", "street": "Main", "amount": 3, "size": "XL"}
+
+
+@pytest.fixture(params=["watched", "unwatched"])
+def shop(request: pytest.FixtureRequest, shop: MakeShop) -> MakeShop:
+    """Each test runs twice: once the reference judges every exchange as well."""
+    return partial(shop, watched=request.param == "watched")
 
 
 @pytest.fixture
@@ -191,3 +198,24 @@ async def test_a_credential_is_digested_as_the_bytes_that_came(shop: MakeShop) -
         path = "/feed?key=" + quote(key) if place == "query.key" else "/feed"
         assert (await one.ask(path=path, headers=headers)).status == 200, place
         assert one.lines()[-1]["party"] == "ship"
+
+
+async def test_two_credentials_that_differ_prove_nothing(one: Shop) -> None:
+    for keys, expected in {(KEY, KEY): 200, (KEY, OLD): 401, (OLD, KEY): 401, (KEY, "x"): 401, (KEY, ""): 401}.items():
+        answer = await one.ask(path="/feed", headers=[(b"x-api-key", key.encode()) for key in keys])
+        assert answer.status == expected, keys
+    answer = await one.ask(path="/own", headers=[(b"x-api-key", KEY.encode()), (b"x-api-key", OLD.encode())])
+    assert one.lines()[-1]["party"] == "undeclared"
+    assert json.loads(answer.body) == {"size": "XL"}, "whoever it is gets no column"
+
+
+async def test_purpose_and_party_named_twice_differently_are_undeclared(shop: MakeShop) -> None:
+    text = TEXT.replace("'GET /own': {purpose: sale}", "'GET /own': {tag: feed, purpose: query.why, party: query.to}")
+    assert text != TEXT
+    one = shop(text=text)
+    one.reply = as_json(ROW)
+    assert await status(one, "/own?why=sale&to=ship&to=ship") == 200
+    assert one.lines()[-1]["purpose"] == "sale"
+    assert await status(one, "/own?why=sale&to=ship&to=mail") == 401
+    await status(one, "/own?why=sale&why=ads&to=ship")
+    assert one.lines()[-1]["purpose"] == "undeclared"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,12 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     reply = as_json([{"id": one, "name": one.title()} for one in ("ann", "ben", "cyd")])
     for message in reply.messages():
         await send(message)
+
+
+@pytest.fixture(params=["watched", "unwatched"])
+def shop(request: pytest.FixtureRequest, shop: MakeShop) -> MakeShop:
+    """Each test runs twice: once the reference judges every exchange as well."""
+    return partial(shop, watched=request.param == "watched")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -65,6 +66,12 @@ async def region(scope: Any) -> Any:
     if isinstance(told, BaseException):
         raise told
     return told
+
+
+@pytest.fixture(params=["watched", "unwatched"])
+def shop(request: pytest.FixtureRequest, shop: MakeShop) -> MakeShop:
+    """Each test runs twice: once the reference judges every exchange as well."""
+    return partial(shop, watched=request.param == "watched")
 
 
 @pytest.fixture

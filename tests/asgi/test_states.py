@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -92,6 +93,12 @@ def actor(scope: Any) -> Any:
 
 def told(ids: list[str]) -> Any:
     return {one: TOLD.get(one, []) for one in ids}
+
+
+@pytest.fixture(params=["watched", "unwatched"])
+def shop(request: pytest.FixtureRequest, shop: MakeShop) -> MakeShop:
+    """Each test runs twice: once the reference judges every exchange as well."""
+    return partial(shop, watched=request.param == "watched")
 
 
 @pytest.fixture(params=["app", "ledger"])

@@ -9,7 +9,7 @@ from troth._types import HeaderList, Scope
 from troth.asgi.bodies import Read
 from troth.asgi.denial import wants_html as wants_page
 from troth.asgi.judging import Judging, masks, takes_away
-from troth.asgi.request import read
+from troth.asgi.request import read, values
 from troth.engines.embedded import CompiledRule
 from troth.errors import HookError
 from troth.filters import caching, query, referrer
@@ -99,7 +99,7 @@ async def people_in_request(judging: Judging, scope: Scope, body: Read | None = 
         given = await _subject_id(judging, source, scope, body)
     except HookError:
         given = None
-    if given is None:
+    if not given:
         x.subject = UNREADABLE
     else:
         x.subject = (await _people(judging).persons([given], x.now))[0]
@@ -184,7 +184,7 @@ def _selected(judging: Judging, tagging: Any, scope: Scope) -> None:
     route = judging.x.route
     if route is None or route.selects is None:
         return
-    given = read(route.selects, scope, judging.params) or ""
+    given = ",".join(values(route.selects, scope, judging.params))
     for name in filter(None, map(str.strip, given.split(","))):
         for category in tagging.names.of(name):
             field = Field(category=category, carrier=Carrier.JSON, direction=Direction.RESPONSE, name=category)

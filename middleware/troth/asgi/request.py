@@ -161,9 +161,9 @@ def _purpose(site: Site, scope: Scope, route: Route, params: Mapping[str, str]) 
 def proven_party(site: Site, scope: Scope) -> str | None:
     """Return the party that a credential proves, the first that stands in the head; undeclared where it proves none."""
     for credential in site.binding.credentials:
-        given = read(credential.source, scope, {})
-        if given is not None:
-            named = _party_of(credential, given)
+        given = values(credential.source, scope, {})
+        if given:
+            named = _party_of(credential, given[0]) if len(given) == 1 else None
             return named if named in site.policy.parties else UNDECLARED
     return None
 
@@ -182,26 +182,32 @@ def agreed(proven: str | None, named: str) -> str:
 
 
 def read(source: Source | None, scope: Scope, params: Mapping[str, str]) -> str | None:
-    """Return the value that a binding's source names in the head; None where it is missing, or stands in a body."""
+    """Return the value that a binding's source names in the head; None where it is missing, or stands in a body.
+
+    None as well where several differ: the app may read another of them than we would.
+    """
+    found = values(source, scope, params)
+    return found[0] if len(found) == 1 else None
+
+
+def values(source: Source | None, scope: Scope, params: Mapping[str, str]) -> list[str]:
+    """Return all values at a place in the head, each once, in order."""
     if source is None:
-        return None
+        return []
     match source.place:
         case "path":
-            return params.get(source.name)
+            return [params[source.name]] if source.name in params else []
         case "query":
-            return _in_query(scope.get("query_string", b""), source.name)
+            found = [pair.value for pair in split(scope.get("query_string", b"")) if pair.name == source.name]
         case "header":
             wanted = source.name.lower().encode("latin-1")
-            return next((v.decode("latin-1") for k, v in scope.get("headers", ()) if k.lower() == wanted), None)
+            found = [v.decode("latin-1") for k, v in scope.get("headers", ()) if k.lower() == wanted]
         case "cookie":
-            values = Jar(list(scope.get("headers", ()))).values(source.name.encode("latin-1"))
-            return values[0].decode("latin-1") if values else None
+            jar = Jar(list(scope.get("headers", ())))
+            found = [value.decode("latin-1") for value in jar.values(source.name.encode("latin-1"))]
         case _:
-            return None
-
-
-def _in_query(query: bytes, name: str) -> str | None:
-    return next((pair.value for pair in split(query) if pair.name == name), None)
+            return []
+    return list(dict.fromkeys(found))
 
 
 def body_kind(content_type: bytes) -> str:
@@ -216,5 +222,5 @@ def body_kind(content_type: bytes) -> str:
 
 __all__ = [
     "ABSENT", "FORM", "JSON", "MULTIPART", "OTHER", "Head", "agreed", "body_kind", "first_facts", "hostname",
-    "inner_path", "is_loopback", "proven_party", "read", "read_consent",
+    "inner_path", "is_loopback", "proven_party", "read", "read_consent", "values",
 ]  # fmt: skip

@@ -28,7 +28,7 @@ from troth.asgi.choosing import (
 )
 from troth.asgi.judging import Judging
 from troth.asgi.person_choices import PersonChoices
-from troth.asgi.request import read
+from troth.asgi.request import values
 from troth.engines.embedded.views import EventView
 from troth.errors import LedgerError, TrailError
 from troth.model.binding import Source, Write
@@ -136,8 +136,7 @@ class Writes:
         if source.place == _IN_BODY:
             found = [] if body is None else body.values(source.name)
         else:
-            one = read(source, self._scope, self._judging.params)
-            found = [] if one is None else [one]
+            found = values(source, self._scope, self._judging.params)
         return found if empty else list(filter(None, found))
 
     def _judge(self, due: Due) -> None:
