@@ -1,6 +1,7 @@
 """What a value shows, and what only looks like it."""
 
 import base64
+import hashlib
 import json
 import math
 import random
@@ -256,6 +257,19 @@ def test_a_category_has_only_the_probes_of_its_row():
     assert NO_PROBES.find("ada@example.com") == ()
     assert not NO_PROBES
     assert probes.find(None) == probes.find(1.5) == probes.find(True) == ()
+
+
+@pytest.mark.parametrize("name", ["md5", "sha1", "sha256"])
+def test_a_digest_of_a_known_value_tells_as_much_as_the_value(name: str) -> None:
+    probes = Probes([("email", "known", None), ("id", "known", None)])
+    known = Known({"email": [" Ada@Example.org "], "id": ["u-4711"]})
+    digest = hashlib.new(name, b"ada@example.org", usedforsecurity=False).hexdigest()
+    assert probes.find(digest, known) == ("email",)
+    assert probes.find_within(f"fb.1.{digest.upper()}", known) == frozenset({"email"})
+    assert probes.find_within(base64.b64encode(digest.encode()).decode(), known) == frozenset({"email"})
+    assert probes.find(digest + "0", known) == probes.find("x" + digest, known) == probes.find(digest[1:], known) == ()
+    assert probes.find(digest) == ()
+    assert probes.find(hashlib.new(name, b"u-4712", usedforsecurity=False).hexdigest(), known) == ()
 
 
 def test_an_unknown_probe_is_refused_and_age_is_none_of_these():

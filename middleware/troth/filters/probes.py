@@ -6,6 +6,7 @@ not find). Nothing here can be made slow by a value: every quantifier is bounded
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import math
 import re
@@ -60,15 +61,19 @@ _MOMENT: Final = re.compile(
 _SHORTEST_TELLING: Final = len("a@b.se")
 _TELLING_NUMBER: Final = 10**12
 _SHORTEST_KNOWN: Final = 4
+_DIGESTS: Final = ("md5", "sha1", "sha256")
+_SHORTEST_DIGEST: Final = 32
+_DIGEST: Final = re.compile(r"(?<![0-9a-z])(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32})(?![0-9a-z])", re.ASCII)
 
 
 class Known:
     """Values that the actor hook or the request's own cookies bring, by category; sought as whole tokens, without case.
 
-    Shorter ones than four characters are left out: 42 is found everywhere.
+    Shorter ones than four characters are left out: 42 is found everywhere. Their digests are sought as well: who was
+    told the value can tell by them whose it is.
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ("_digests", "_values")
 
     def __init__(self, values: Mapping[str, Iterable[str]]) -> None:
         self._values = tuple(
@@ -77,14 +82,30 @@ class Known:
             for value in given
             if len(value.strip()) >= _SHORTEST_KNOWN
         )
+        self._digests: dict[str, list[str]] | None = None
 
     def __bool__(self) -> bool:
         return bool(self._values)
 
     def find(self, text: str) -> Iterator[str]:
-        """Yield the category of every known value that stands in `text` as a whole token."""
+        """Yield the category of every known value that stands in `text` as a whole token, or as a digest in hex."""
         lowered = text.lower()
-        return (category for value, category in self._values if value in lowered and _stands_whole(value, lowered))
+        for value, category in self._values:
+            if value in lowered and _stands_whole(value, lowered):
+                yield category
+        if len(lowered) >= _SHORTEST_DIGEST:
+            for found in _DIGEST.finditer(lowered):
+                yield from self._by_digest().get(found[0], ())
+
+    def _by_digest(self) -> dict[str, list[str]]:
+        """Return digests to categories; worked out when something that could be one is seen for the first time."""
+        if self._digests is None:
+            self._digests = {}
+            for value, category in self._values:
+                for name in _DIGESTS:
+                    digest = hashlib.new(name, value.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
+                    self._digests.setdefault(digest, []).append(category)
+        return self._digests
 
 
 NOBODY: Final = Known({})
