@@ -315,6 +315,22 @@ def test_with_cases_a_rule_counts_only_if_it_fires_and_rests() -> None:
     assert states({"guards": (3, 0), "watches": (1, 1)})["T-1"] is State.OBSERVED
 
 
+def test_what_waits_for_markup_is_an_element_or_a_mark_to_be_put_on_a_page() -> None:
+    text = """\
+policy:
+  marks: {notice: {text: privacy}}
+rules:
+- {id: gate, clause: M-1, for: [cookie, element], match: {party: any}}
+- {id: read, clause: M-2, for: page, expect: {shows: notice}}
+- {id: head, clause: M-3, for: page, expect: {header: {X-Frame-Options: deny}}, otherwise: amend}
+- {id: put, clause: M-4, for: page, expect: {shows: notice}, otherwise: amend}
+"""
+    loaded = load_inline(text).policy
+    assert loaded is not None
+    found = {one.id: one.remainder for one in coverage(loaded, today=date(2026, 6, 1)).clauses}
+    assert found == {"M-1": "markup", "M-2": None, "M-3": None, "M-4": "markup"}
+
+
 def test_the_policy_and_the_binding_of_the_shop_go_together() -> None:
     loaded = load_policy(ROOT / "policies" / "toontrack")
     assert [one.short() for one in loaded.diagnostics if one.is_error] == []

@@ -13,8 +13,9 @@ from datetime import date
 from enum import StrEnum
 
 from troth.model.policy import Policy
-from troth.model.rules import Rule
-from troth.model.words import Action, Mode, Thing
+from troth.model.rules import Names, Rule
+from troth.model.words import Action, Mode, Thing, Word
+from troth.rules.feasible import facts_of
 from troth.rules.reading_rows import rows_read
 
 Results = Mapping[str, tuple[int, int]]
@@ -177,5 +178,13 @@ def _remainder(name: str, state: State, counted: list[Rule], attested: frozenset
         return None
     if name in attested:
         return "person"
-    markup = {Thing.ELEMENT, Thing.PAGE}
-    return "markup" if counted and any(set(rule.things) & markup for rule in counted) else None
+    return "markup" if any(map(_waits_for_markup, counted)) else None
+
+
+def _waits_for_markup(rule: Rule) -> bool:
+    """Whether a rule is about elements, or would put a mark on a page: pages are read, and not changed."""
+    if Thing.ELEMENT in rule.things:
+        return True
+    if Thing.PAGE not in rule.things or Action.AMEND not in {effect.action for effect in rule.effects_for(Thing.PAGE)}:
+        return False
+    return any(isinstance(leaf, Names) and leaf.word is Word.SHOWS for leaf in facts_of(rule))
