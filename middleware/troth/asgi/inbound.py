@@ -72,9 +72,13 @@ async def people_after(judging: Judging, scope: Scope) -> None:
     actor, known = await people.actor(people.after, scope, x.now)
     if actor is None and x.actor is None:
         return
+    nobody_before = x.actor is None
     x.actor = actor
     _know(judging, known)
-    judging.again()
+    if nobody_before:
+        judging.signed_in()
+    else:
+        judging.again()
 
 
 def _know(judging: Judging, known: Mapping[str, Any]) -> None:

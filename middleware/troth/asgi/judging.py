@@ -126,7 +126,7 @@ class Judging:
         """Somebody watches: every thing is noted, also those about which nothing was found."""
         self._may_deny = False
         self._by_fields = False
-        """Fields of the head had a part in what was found about the exchange, or it waits for the body as a whole."""
+        """Fields of the head had a part in what was found about the exchange, or no head could know it."""
 
     def enter(self, report: Callable[[], None] | None = None) -> None:
         """Take the residual of the head: what it settles about the exchange, and what stays open.
@@ -148,7 +148,16 @@ class Judging:
 
     def wait(self) -> None:
         """Take the head, and leave the whole exchange open: the body says what it is for, or who takes part."""
-        self.head = head_of(self.site, self.x)
+        self.again()
+        self._open_all()
+
+    def signed_in(self) -> None:
+        """Judge the exchange anew: what was found of it held of nobody, and by now somebody has signed in."""
+        self.again()
+        self.reasons = [reason for reason in self.reasons if reason[0].thing is not Thing.EXCHANGE]
+        self._open_all()
+
+    def _open_all(self) -> None:
         self._by_fields = True
         self.open = list(self.site.engine.rules[Thing.EXCHANGE])
 
