@@ -231,7 +231,7 @@ async def subjects_of(judging: Judging, people: People, route: Route, parts: lis
 
 
 def _only(found: set[str | None]) -> str | None:
-    return found.pop() if len(found) == 1 else None
+    return (found.pop() or None) if len(found) == 1 else None
 
 
 def select(value: Any, selector: str) -> Iterator[tuple[ConcretePath, Any]]:
