@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.asgi.wire import NOW, POLICY, Reply, Shop, as_json, policy_text, run
+from troth.cases.compare import compare
+from troth.cases.stage import Judged
+from troth.model.facts import Exchange
+from troth.model.findings import Denial, Finding
 
 RULES = """
 - {id: restricted, clause: C-1, for: record, match: {route: people, state: restricted}}
@@ -41,9 +46,16 @@ def states(ids: list[str]) -> dict[str, list[str]]:
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     policy = POLICY.rstrip().replace("data: [name, email, birth]}", "data: [name, email, birth], keep: {set: P30D}}")
     text = policy_text(RULES, ROUTES, policy + "\n  states: {restricted: {of: person}}\n")
-    one = Shop(tmp_path_factory.mktemp("home"), text)
+    one: Shop = Shop(tmp_path_factory.mktemp("home"), text, observer=lambda *seen: as_the_reference(one, *seen))
     yield one
     one.close()
+
+
+def as_the_reference(one: Shop, x: Exchange, findings: tuple[Finding, ...], denial: Denial | None) -> None:
+    """Hold what was judged on the wire against the reference."""
+    site = one.middleware.runtime.first
+    judged = Judged(exchange=replace(x), findings=findings, denial=denial)
+    assert compare(judged, site.policy, site.binding).differences == ()
 
 
 # what the clauses say ---------------------------------------------------------------------------------------------

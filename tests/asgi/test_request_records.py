@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.asgi.conftest import MakeShop
 from tests.asgi.wire import POLICY, Shop, as_json
+from troth.cases.compare import compare
+from troth.cases.stage import Judged
+from troth.model.facts import Exchange
+from troth.model.findings import Denial, Finding
 
 RULES = """
 - {id: restricted, clause: C-1, for: record, match: {state: restricted}}
@@ -39,7 +44,15 @@ def states(ids: list[str]) -> dict[str, list[Any]]:
 
 
 def guarded(shop: MakeShop, rules: str = RULES) -> Shop:
-    site = shop(rules, routes=ROUTES, policy=POLICY.rstrip() + "\n  states: {restricted: {of: person}}\n")
+    policy = POLICY.rstrip() + "\n  states: {restricted: {of: person}}\n"
+
+    def observe(x: Exchange, findings: tuple[Finding, ...], denial: Denial | None) -> None:
+        judged = Judged(exchange=replace(x), findings=findings, denial=denial)
+        of_ours = site.middleware.runtime.first
+        said = compare(judged, of_ours.policy, of_ours.binding).differences
+        assert said == (), "the reference judges otherwise"
+
+    site = shop(rules, routes=ROUTES, policy=policy, observer=observe)
     site.reply = as_json({"ok": True})
     return site
 
