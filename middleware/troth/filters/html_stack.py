@@ -2,7 +2,7 @@
 
 Near to the tree that a browser builds, in linear time: an element that ends inside another one it did not begin in is
 ignored at the borders at which browsers ignore it (cells of tables, buttons, objects, templates). What is not followed
-is the reordering of text inside tables, and of formatting elements (``b``, ``i``, ``em`` …) that nobody ended. They hide
+is the reordering of text inside tables, and of formatting elements (``b``, ``i`` …) that nobody ended. They hide
 and show nothing by themselves; but a heading in a heading stands inside it where one was carried over in between.
 """
 
