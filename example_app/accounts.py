@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Route
 from example_app.clock import now
 from example_app.models import Customer
 from example_app.pages import page, tell
-from example_app.payload import payload, required, text
+from example_app.payload import day, payload, required, text
 from example_app.people import AddressTakenError
 from example_app.shop import off_loop, shop_of, signed_in
 
@@ -29,7 +29,7 @@ async def register(request: Request) -> Response:
         return await page(request, "register.html", 422, problem="A password has ten characters or more.", given=given)
     people = shop_of(request).people
     try:
-        customer = await off_loop(people.register, **given, born=text(body, "date_of_birth") or None)
+        customer = await off_loop(people.register, **given, born=day(body, "date_of_birth"))
     except AddressTakenError:
         return await page(request, "register.html", 409, problem="That address has an account already.", given=given)
     _sign_in(request, customer)

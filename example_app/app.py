@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 import troth
 from example_app import accounts, api, backoffice, community, hooks, pages, rights
 from example_app.notice import notice_of
+from example_app.origin import OwnPagesOnly
 from example_app.shop import Shop
 from example_app.tracking import TrackingCookies
 
@@ -36,6 +37,7 @@ def create_app(
     hooks.serve(shop)
     stack = [
         *inside,
+        Middleware(OwnPagesOnly),
         Middleware(SessionMiddleware, secret_key=shop.secret, same_site="lax"),
         Middleware(TrackingCookies),
     ]

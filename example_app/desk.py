@@ -36,9 +36,18 @@ class Desk:
             )
             return tuple(Ticket(**row) for row in rows)
 
+    def asked_by(self, ticket: int) -> str | None:
+        """Who asked for something, or None."""
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT customer FROM requests WHERE id = ?", (ticket,)).fetchone()
+            return str(row["customer"]) if row else None
+
     def finish(self, ticket: int) -> bool:
-        """Mark a request as answered; whether there was an open one."""
+        """Mark a request as answered; whether there was an open one. Of an erasure nothing stays, not even that."""
         with self._database.writing() as connection:
+            erased = connection.execute("DELETE FROM requests WHERE id = ? AND kind = 'erasure'", (ticket,))
+            if erased.rowcount == 1:
+                return True
             changed = connection.execute(
                 "UPDATE requests SET done = ? WHERE id = ? AND done IS NULL",
                 (now().isoformat(timespec="seconds"), ticket),
@@ -54,13 +63,20 @@ class Desk:
             )
 
     def erase(self, customer: Customer) -> None:
-        """Forget a customer. Sold is sold: the books keep the orders, without their tie to an account."""
+        """Forget a customer. Sold is sold: the books keep the orders, without their tie to an account.
+
+        What backups hold is left to staff, who find a request with a number and no name.
+        """
         with self._database.writing() as connection:
             connection.execute("UPDATE orders SET customer = NULL WHERE customer = ?", (customer.id,))
             connection.execute("DELETE FROM newsletter WHERE email = ?", (customer.email,))
             for table in _OWNED:
                 connection.execute(f"DELETE FROM {table} WHERE customer = ?", (customer.id,))  # noqa: S608 - our names
             connection.execute("DELETE FROM customers WHERE id = ?", (customer.id,))
+            connection.execute(
+                "INSERT INTO requests (customer, kind, detail, received) VALUES (?, 'erasure', 'from backups', ?)",
+                (customer.id, now().isoformat(timespec="seconds")),
+            )
 
     def agree(self, customer: str) -> None:
         """Write down that a guardian agrees to a child's account."""

@@ -65,6 +65,12 @@ def child(scope: Mapping[str, object]) -> str | None:
     return _shops[0].tokens.person(AGREE, _token(scope))
 
 
+def asking(scope: Mapping[str, object]) -> str | None:
+    """Whose request it is that staff marks as answered, or None: the customer of the ticket in the path."""
+    number = str(scope.get("path", "")).rpartition("/")[2]
+    return _shops[0].desk.asked_by(int(number)) if number.isdecimal() and len(number) < 10 else None
+
+
 def _token(scope: Mapping[str, object]) -> str:
     query = scope.get("query_string", b"")
     return parse_qs(query.decode("latin-1") if isinstance(query, bytes) else "").get("t", [""])[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from dataclasses import dataclass
+from datetime import date, datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,13 @@ class Ticket:
     detail: str
     received: str
     done: str | None
+
+    @property
+    def due(self) -> str:
+        """The day by which it is answered: a month later, or that month's last day."""
+        asked = datetime.fromisoformat(self.received).date()
+        year, month = asked.year + asked.month // 12, asked.month % 12 + 1
+        return date(year, month, min(asked.day, monthrange(year, month)[1])).isoformat()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,6 +167,16 @@ async def survey(request: Request) -> Response:
     return JSONResponse({"thanks": True}, 201) if is_json(request) else tell(request, "Thank you!", "/")
 
 
+async def dealers(request: Request) -> Response:
+    """Where boxed copies are sold."""
+    return await page(request, "dealers.html", dealers=await off_loop(shop_of(request).shelf.dealers, 0.0, 0.0))
+
+
+async def partners(request: Request) -> Response:
+    """What partners may fetch from the shop, and how."""
+    return await page(request, "partners.html")
+
+
 async def privacy_policy(request: Request) -> Response:
     """The privacy policy in short, with the way to the whole of it."""
     return await page(request, "privacy.html")
@@ -198,16 +208,17 @@ async def failed(request: Request, error: Exception) -> Response:
     status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "Sorry.")
     if "text/html" in request.headers.get("accept", "") and request.method in ("GET", "POST"):
         if status == 401:
-            return RedirectResponse(URL("/login").include_query_params(to=_page_of(request)), 303)
-        return await page(request, "failed.html", status, detail=detail, code=status)
+            return RedirectResponse(URL("/login").include_query_params(to=_page_of(request) or "/account"), 303)
+        back = _page_of(request) if request.method == "POST" else None
+        return await page(request, "failed.html", status, detail=detail, code=status, back=back)
     return JSONResponse({"error": detail}, status)
 
 
-def _page_of(request: Request) -> str:
-    """Where to come back to after signing in: the page of that path, else, for a form that has none, the account."""
+def _page_of(request: Request) -> str | None:
+    """The page that has the path of a request, or None where only a form is sent there."""
     asked = {**request.scope, "method": "GET"}
     shown = any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
-    return request.url.path if shown else "/account"
+    return request.url.path if shown else None
 
 
 ROUTES: tuple[BaseRoute, ...] = (
@@ -226,6 +237,8 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/contact", write_to_us, methods=["POST"]),
     Route("/survey", survey_form, methods=["GET"]),
     Route("/survey", survey, methods=["POST"]),
+    Route("/dealers", dealers),
+    Route("/partners", partners),
     Route("/privacy-policy", privacy_policy),
     Route("/security", security),
     Route("/cookies", cookies),

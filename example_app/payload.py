@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from datetime import date
+from math import isfinite
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from example_app.clock import now
 from example_app.models import Buyer, Customer
+
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 def is_json(request: Request) -> bool:
@@ -42,7 +48,23 @@ def required(body: Mapping[str, object], *names: str) -> dict[str, str]:
     missing = [name for name, value in values.items() if not value]
     if missing:
         raise HTTPException(422, f"Please fill in: {', '.join(missing).replace('_', ' ')}.")
+    if "email" in values and not _ADDRESS.fullmatch(values["email"]):
+        raise HTTPException(422, "An e-mail address looks like you@example.org.")
     return values
+
+
+def day(body: Mapping[str, object], name: str) -> str | None:
+    """A day of the past, or None if nobody says. Raises HTTPException 422."""
+    given = text(body, name)
+    if not given:
+        return None
+    try:
+        told = date.fromisoformat(given)
+    except ValueError as error:
+        raise HTTPException(422, f"A {name.replace('_', ' ')} looks like 1988-04-17.") from error
+    if told > now().date():
+        raise HTTPException(422, f"That {name.replace('_', ' ')} is yet to come.")
+    return told.isoformat()
 
 
 def quantity(body: Mapping[str, object]) -> int:
@@ -56,9 +78,12 @@ def quantity(body: Mapping[str, object]) -> int:
 def number(body: Mapping[str, object], name: str) -> float:
     """A value that must be a number. Raises HTTPException 422."""
     try:
-        return float(text(body, name))
+        value = float(text(body, name))
     except ValueError as error:
         raise HTTPException(422, f"{name} is a number.") from error
+    if not isfinite(value):
+        raise HTTPException(422, f"{name} is a number.")
+    return value
 
 
 def buyer(body: Mapping[str, object], customer: Customer | None, ip: str) -> Buyer:

@@ -54,7 +54,10 @@ async def erase(request: Request) -> Response:
     await off_loop(shop_of(request).desk.erase, customer)
     request.session.clear()
     return tell(
-        request, "Your account is gone. What the tax office wants is kept for seven years, and for that alone.", "/"
+        request,
+        "Your account is gone, and from our backups within a month. "
+        "What the tax office wants is kept for seven years, and for that alone.",
+        "/",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from example_app.models import Ticket
 from example_app.seed import PARTNER_KEYS
 from example_app.tokens import AGREE, LEAVE, Tokens
 
@@ -89,6 +90,10 @@ async def test_who_is_forgotten_is_gone_from_everything_but_the_books(
     assert (await ann.get("/api/account", accept="*/*")).status == 401
     again = await another_visitor().form("/login", email="ann@example.org", password="four-on-the-floor")
     assert again.status == 401
+    desk = (await erik.get("/admin")).text
+    assert "erasure from backups" in desk
+    assert not [told for told in ("access", "Ann", "ann@example.org", "+46 70 174 06 35") if told in desk]
+    assert (await erik.form("/admin/requests/1")).status == 303
     assert "c-1001" not in (await erik.get("/admin")).text
     assert all(person["email"] != "ann@example.org" for person in (await erik.get("/admin/people")).json["people"])
     orders = (await erik.get("/internal/orders")).json["orders"]
@@ -98,6 +103,11 @@ async def test_who_is_forgotten_is_gone_from_everything_but_the_books(
         "/register", name="Eve", email="eve@example.org", phone="1", address="Here 1", password="brushes-and-bells"
     )
     assert (await fresh.get("/api/account")).json["id"] == "c-1005"
+    await fresh.form("/account/rights/erasure")
+    await fresh.form(
+        "/register", name="Eve", email="eve@example.org", phone="1", address="Here 1", password="brushes-and-bells"
+    )
+    assert (await fresh.get("/api/account")).json["id"] == "c-1006", "a number is given once"
 
 
 async def test_programs_are_entered_and_left(ann: Any) -> None:
@@ -117,6 +127,19 @@ async def test_a_guardian_agrees_by_link_and_without_an_account(ann: Any, visito
     assert "Your guardian agrees." in (await ann.get("/account/rights")).text
     assert (await visitor.get("/guardian?t=made-up")).status == 404
     assert (await visitor.form("/guardian", agree="yes")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("received", "due"),
+    [
+        ("2026-01-31T09:00:00+00:00", "2026-02-28"),
+        ("2028-01-31T09:00:00+00:00", "2028-02-29"),
+        ("2026-12-05T09:00:00+00:00", "2027-01-05"),
+        ("2026-11-30T09:00:00+00:00", "2026-12-30"),
+    ],
+)
+def test_a_request_is_due_a_month_later_or_at_that_months_end(received: str, due: str) -> None:
+    assert Ticket(id=1, customer="c-1001", kind="access", detail="", received=received, done=None).due == due
 
 
 def test_a_token_opens_one_door_only() -> None:

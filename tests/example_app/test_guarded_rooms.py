@@ -25,9 +25,13 @@ def shop(tmp_path: Path) -> Iterator[Any]:
 
 def events(tmp_path: Path) -> list[tuple[str, str]]:
     """Return what the trail tells of events: which, and on which route."""
+    return [(line["event"], line["route"]) for line in lines(tmp_path) if "event" in line and "route" in line]
+
+
+def lines(tmp_path: Path) -> list[dict[str, Any]]:
+    """Return the trail's lines."""
     paths = sorted((tmp_path / "home" / "trail").glob("access-*.jsonl"))
-    lines = [json.loads(line) for path in paths for line in path.read_bytes().splitlines()]
-    return [(line["event"], line["route"]) for line in lines if "event" in line and "route" in line]
+    return [json.loads(line) for path in paths for line in path.read_bytes().splitlines()]
 
 
 def as_party(name: str) -> dict[str, str]:
@@ -89,6 +93,17 @@ async def test_erasure_is_told_and_ends_the_account(ann: Any, tmp_path: Path) ->
     assert (await ann.get("/api/account", accept="*/*")).status == 401
     told = [event for event, route in events(tmp_path) if route == "POST /account/rights/erasure"]
     assert told == ["state-set", "erasure-requested"]
+
+
+async def test_an_answer_to_a_request_is_told_of_the_one_who_asked(ann: Any, erik: Any, tmp_path: Path) -> None:
+    await ann.form("/account/rights/access")
+    assert (await erik.form("/admin/requests/1")).status == 303
+    asked, answered = (
+        next(line for line in lines(tmp_path) if line.get("event") == event) for event in ("access-requested", "done")
+    )
+    assert answered["route"] == "POST /admin/requests/{id}"
+    assert answered["subj"] == [asked["actor"]]
+    assert answered["actor"] != asked["actor"]
 
 
 async def test_own_copy_is_whole_even_when_restricted(ann: Any) -> None:
@@ -181,6 +196,7 @@ async def test_a_guardian_agrees_without_an_account(visitor: Any, ann: Any, shop
     assert (await visitor.form(f"/guardian?t={token}", agree="yes")).status == 303
     assert ("state-set", "POST /guardian") in events(tmp_path)
     assert (await visitor.form("/guardian?t=made-up", agree="yes")).status == 403, "whose child it is cannot be told"
+    assert "We do not know that link." in (await visitor.get("/guardian?t=made-up")).text
 
 
 async def test_a_child_is_not_registered_and_a_birth_date_is_not_taken_in(visitor: Any) -> None:
