@@ -23,6 +23,7 @@ from example_app.tracking import TrackingCookies
 HERE = Path(__file__).parent
 POLICY = HERE.parent / "policies" / "toontrack"
 BINDING = HERE / "binding.yaml"
+DENIED = "example_app.denied:denied"
 
 
 def create_app(
@@ -42,7 +43,7 @@ def create_app(
         Middleware(TrackingCookies),
     ]
     if guarded:
-        stack.insert(0, Middleware(troth.PolicyMiddleware, policy=policy, binding=BINDING))
+        stack.insert(0, Middleware(troth.PolicyMiddleware, policy=policy, binding=BINDING, denied=DENIED))
     static = Mount("/static", StaticFiles(directory=HERE / "static"))
     app = Starlette(
         routes=[

@@ -102,8 +102,8 @@ async def test_an_answer_to_a_request_is_told_of_the_one_who_asked(ann: Any, eri
         next(line for line in lines(tmp_path) if line.get("event") == event) for event in ("access-requested", "done")
     )
     assert answered["route"] == "POST /admin/requests/{id}"
-    assert answered["subj"] == [asked["actor"]]
-    assert answered["actor"] != asked["actor"]
+    assert answered["subj"] == [asked["actor"]["ref"]]
+    assert answered["actor"]["ref"] != asked["actor"]["ref"]
 
 
 async def test_own_copy_is_whole_even_when_restricted(ann: Any) -> None:

@@ -167,3 +167,22 @@ async def test_requests_are_answered_by_a_day_that_both_sides_see(ann: Any, erik
     await ann.form("/account/rights/access")
     (told,) = re.findall(r'open, we answer by <time datetime="(\S+)">', (await ann.get("/account/rights")).text)
     assert f'<time datetime="{told}">' in (await erik.get("/admin")).text
+
+
+@GUARDED
+async def test_who_is_refused_is_shown_the_way_in_or_the_clause(visitor: Any) -> None:
+    answer = await visitor.get("/account/rights")
+    assert (answer.status, answer.location) == (303, "/login?to=%2Faccount%2Frights")
+    await visitor.form("/cart", sku="MP-POCKET")
+    kind = {"content-type": "application/x-www-form-urlencoded", "referer": "http://127.0.0.1:8000/checkout"}
+    answer = await visitor.ask("POST", "/order", b"name=Eve", kind)
+    assert (answer.status, answer.location) == (303, "/login?to=%2Fcheckout")
+    child = {"name": "Kim", "email": "kim@example.org", "date_of_birth": "2019-02-03"}
+    page = await visitor.form("/register", **child, phone="1", address="Here 1", password="brushes-and-bells")
+    assert (page.status, page.all("cache-control")) == (403, ["no-store"])
+    assert "TOO-CHD-3" in page.text
+    assert "2019" not in page.text
+    assert len(re.findall("<h1", page.text)) == 1
+    program = await visitor.post("/api/orders", {"items": [{"sku": "MP-POCKET"}]}, accept="*/*")
+    assert program.status == 401
+    assert program.json["clauses"] == ["TOO-SEC-2"]
