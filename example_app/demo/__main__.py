@@ -23,9 +23,10 @@ _SETTLED = 1.5
 """Seconds after which a checkpoint covers the last line of an idle server."""
 _NAMED = ("TOO-CHO-2", "TOO-TBL-0", "TOO-LOC-2")
 """Cookies wait for the answer, fields stay in their row, nothing leaves the EEA: what the walk must have met."""
+_TOLD = {("POST /account/rights/erasure", "erasure-requested"), ("POST /guardian", "state-set")}
 _PRIVATE = (
     *(ORDER["name"], ORDER["email"], ORDER["address"], ORDER["date_of_birth"], *FROM_BEFORE.values()),
-    *(rooms.READER, rooms.CORRECTION["address"], rooms.CORRECTION["phone"]),
+    *(rooms.READER, rooms.GUARDIAN, rooms.CORRECTION["address"], rooms.CORRECTION["phone"]),
 )
 
 
@@ -86,10 +87,15 @@ def _audit(server: Server) -> tuple[Claim, ...]:
             Claim(
                 text=f"the lines name clauses: {', '.join(_NAMED)} and {len(named)} in all", holds=named >= set(_NAMED)
             ),
+            Claim(text="an erasure and a guardian's word are told", holds=_happened(server) >= _TOLD),
             Claim(text="no name, address, birth date or cookie value stands in them", holds=not found),
             Claim(text="the trail verifies", holds=verified.code == 0),
         )
     )
+
+
+def _happened(server: Server) -> set[tuple[str, str]]:
+    return {(line["route"], line["event"]) for line in trail.lines(server.trail) if {"route", "event"} <= set(line)}
 
 
 def _tell(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:

@@ -11,11 +11,14 @@ from example_app.demo.server import Server
 from example_app.demo.wire import Exchange, Request
 from example_app.seed import PARTNER_KEYS, PASSWORD
 from example_app.shop import Shop
+from example_app.tokens import AGREE
 
 TOO_MUCH = ("date_of_birth", "gender")
 CHILD = "name=Kim&email=kim%40example.org&phone=1&address=Here+1&password=brushes-and-bells&date_of_birth=2019-02-03"
 CORRECTION = {"customer": "c-1001", "address": "Strandgatan 5, 531 30 Lidköping", "phone": "+46 70 174 06 99"}
 READER = "eve@example.org"
+GUARDIAN = "parent@example.org"
+_DUE = b"<time datetime="
 
 
 def walk(server: Server) -> Iterator[Scene]:
@@ -28,6 +31,8 @@ def walk(server: Server) -> Iterator[Scene]:
     yield from _importing(server)
     yield from _counting(server)
     yield from _leaving(server)
+    yield from _agreeing(server, ann)
+    yield from _forgetting(server, erik)
 
 
 def _registering(server: Server) -> Iterator[Scene]:
@@ -132,6 +137,34 @@ def _leaving(server: Server) -> Iterator[Scene]:
         left,
         Claim(text="the shop let the reader go", holds=left.arrived.status == 303),
         Claim(text="the link holds no address", holds="eve" not in link and "@" not in link),
+    )
+
+
+def _agreeing(server: Server, ann: Browser) -> Iterator[Scene]:
+    ann.submit("/account/guardian", f"email={GUARDIAN.replace('@', '%40')}")
+    link = f"/guardian?t={Shop(server.folder / 'shop.sqlite3').tokens.sign(AGREE, 'c-1001')}"
+    agreed = Browser(server).submit(link, "agree=yes")
+    yield scene(
+        "A guardian agrees by the link in a mail, without an account",
+        agreed,
+        Claim(text="the shop took the guardian's word", holds=agreed.arrived.status == 303),
+        Claim(text="Ann's page says so", holds=b"Your guardian agrees." in ann.get("/account/rights").arrived.body),
+    )
+
+
+def _forgetting(server: Server, erik: Browser) -> Iterator[Scene]:
+    bob = _signed_in(server, "bob@example.org")
+    bob.submit("/account/rights/erasure", "sure=yes")
+    desk = erik.get("/admin")
+    page = desk.arrived.body
+    yield scene(
+        "Bob has asked to be forgotten; staff looks at what is open",
+        desk,
+        Claim(
+            text="the request stands there with its deadline", holds=b"erasure from backups" in page and _DUE in page
+        ),
+        Claim(text="Bob's name and address do not", holds=b"Bob" not in page and b"bob@example.org" not in page),
+        Claim(text="his sign-in opens nothing any more", holds=bob.get("/account").arrived.status == 303),
     )
 
 

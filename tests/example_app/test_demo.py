@@ -65,6 +65,8 @@ def test_claims_about_the_shop_hold_without_the_guard(scenes: list[Scene]) -> No
         "the shop sent everybody",
         "the address was corrected",
         "the shop let the reader go",
+        "the shop took the guardian's word",
+        "the request stands there with its deadline",
     }
 
 
