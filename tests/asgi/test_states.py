@@ -76,6 +76,7 @@ binding:
     'GET /collect/{{party}}/{{person}}': {{purpose: sale, party: path.party, subject: path.person}}
     'GET /sales': {{purpose: sale, records: '$[*]', subject: '$.id'}}
     'GET /read': {{tag: guarded, purpose: sale, records: '$[*]', subject: '$.id'}}
+    'GET /copies': {{tag: export, purpose: sale, records: '$[*]', subject: '$.id'}}
     'GET /taxes': {{purpose: tax, records: '$[*]', subject: '$.id'}}
     'GET /improvements': {{purpose: improvement, records: '$[*]', subject: '$.id'}}
     'POST /order': {{purpose: sale}}
@@ -191,6 +192,22 @@ async def test_own_copy_is_never_denied_nor_cut(put: Any) -> None:
     answer = await shop.ask(path="/mine/ann")
     assert (answer.status, json.loads(answer.body)) == (200, {"name": "Ann", "email": "ann@home.example", "owed": 3})
     assert ("gone", "protected") in shop.reasons()
+
+
+async def test_what_others_have_in_an_own_copy_is_judged_as_theirs(put: Any) -> None:
+    shop, put_one = put
+    for person in ("ann", "ben"):
+        put_one(person, "restricted")
+    put_one("cyd", "erased")
+    ACTOR[0] = "ann"
+    assert await left(shop, "/copies") == ["ann"], "her own row stays whatever her state, the erased one goes alone"
+    found = {(one["rule"], one["action"], one["n"]) for one in shop.lines()[-1]["why"] if one["thing"] == "record"}
+    assert found == {("frozen", "withhold", 1), ("gone", "withhold", 1)}
+    ACTOR[0] = "dan"
+    assert await left(shop, "/copies") == []
+    ACTOR[0] = None
+    shop.reply = as_json(PEOPLE)
+    assert (await shop.ask(path="/copies")).status == 410, "no copy for anybody: the rule denies"
 
 
 async def test_a_debtors_columns_go_to_the_collector_and_nobody_elses(put: Any) -> None:

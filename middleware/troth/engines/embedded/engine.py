@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from troth.engines.embedded.operators import build, is_protected
+from troth.engines.embedded.operators import build, is_of_another, is_protected
 from troth.engines.embedded.people import Judge
 from troth.engines.embedded.truth import TRUE
 from troth.engines.embedded.views import (
@@ -342,6 +342,8 @@ class Engine:
     def _softened(self, finding: Finding, view: View) -> Finding:
         """Return a finding as it stands on a protected exchange (judging, section 10)."""
         action = finding.action
+        if is_of_another(view):
+            return _as(finding, Action.WITHHOLD) if action is Action.DENY else finding
         if finding.thing is Thing.EXCHANGE and action in (Action.DENY, Action.WITHHOLD):
             asks = finding.rule in self._asks_https and not view.x.https
             return finding if asks or finding.status == 401 else _as(finding, Action.PROTECTED)

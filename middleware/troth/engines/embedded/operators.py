@@ -28,11 +28,12 @@ from troth.engines.embedded.views import (
     ElementView,
     EventView,
     ExchangeView,
+    FieldView,
     RecordView,
     Values,
     View,
 )
-from troth.model.facts import Direction, Missing, Person
+from troth.model.facts import Actor, Direction, Missing, Person
 from troth.model.period import Period
 from troth.model.words import OWN, PROTECTED_TAGS, Carrier, Phase
 from troth.plan.compile import Op
@@ -488,6 +489,17 @@ def is_protected(view: View) -> bool:
     return bool({"access", "export"} & set(route.tags)) and view.fits_subject() is True
 
 
+def is_of_another(view: View) -> bool:
+    """Whether this is a record of somebody else, or a part of one, on a copy that is protected for who asks alone."""
+    x = view.x
+    if x.own_route is not None or x.route is None or set(x.route.tags) & PROTECTED_TAGS:
+        return False
+    if not isinstance(view, RecordView) and not (isinstance(view, FieldView) and view.item.record is not None):
+        return False
+    owner = view.subject()
+    return isinstance(owner, Person) and isinstance(x.actor, Actor) and owner.id != x.actor.person.id
+
+
 _DIRECTIVES = frozenset(("cache-control", "strict-transport-security", "content-security-policy", "permissions-policy"))
 
 
@@ -617,4 +629,4 @@ _BUILDERS: dict[str, Callable[..., Judge]] = {
 }
 """Every operator of the plan."""
 
-__all__ = ["Values", "build", "header_meets", "header_value", "is_protected", "spread"]
+__all__ = ["Values", "build", "header_meets", "header_value", "is_of_another", "is_protected", "spread"]

@@ -175,12 +175,20 @@ def _leads_to_wall(view: View) -> bool:
 
 def is_protected(view: View) -> bool:
     """Tell whether the exchange is protected (section 10)."""
+    return _is_for_all(view.exchange) or is_own_copy(view)
+
+
+def is_own_copy(view: View) -> bool:
+    """Tell whether the exchange is protected only as a copy for who asks."""
     exchange = view.exchange
+    if _is_for_all(exchange) or exchange.route is None or not OWN_COPY_TAGS & set(exchange.route.tags):
+        return False
+    return people.is_subject(next(views(view.policy, view.binding, exchange, Thing.EXCHANGE)))
+
+
+def _is_for_all(exchange: Exchange) -> bool:
     tags = set(exchange.route.tags) if exchange.route else set()
-    if tags & PROTECTED_TAGS or exchange.own_route is not None:
-        return True
-    whole = next(views(view.policy, view.binding, exchange, Thing.EXCHANGE))
-    return bool(tags & OWN_COPY_TAGS) and people.is_subject(whole)
+    return bool(tags & PROTECTED_TAGS) or exchange.own_route is not None
 
 
 _DIRECTIVES: Final = {

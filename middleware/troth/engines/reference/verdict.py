@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from troth.engines.reference.duties import is_protected
+from troth.engines.reference.duties import is_own_copy, is_protected
 from troth.engines.reference.rules import atoms
-from troth.engines.reference.view import View
-from troth.model.facts import Cookie, Direction, Element, Event, Exchange, Field, Page, Record
+from troth.engines.reference.view import View, subject
+from troth.model.facts import Actor, Cookie, Direction, Element, Event, Exchange, Field, Page, Person, Record
 from troth.model.findings import Denial, Finding
 from troth.model.rules import Https, Rule
 from troth.model.words import RESTRICTING, Action, Carrier, Thing
@@ -27,6 +27,8 @@ def protect(found: Found) -> Found:
 
 def _protected_action(rule: Rule, view: View, finding: Finding) -> Action:
     action = finding.action
+    if _is_of_another(view):
+        return _no_denial(action)
     match view.part:
         case Record():
             return Action.PROTECTED
@@ -41,6 +43,15 @@ def _protected_action(rule: Rule, view: View, finding: Finding) -> Action:
         case None:
             asks_who = action is Action.DENY and finding.status == 401
             return action if asks_who or _lacks_https(rule, view.exchange) else Action.PROTECTED
+
+
+def _is_of_another(view: View) -> bool:
+    """Tell whether this is somebody else's record, or a part of one, in what is a copy for who asks."""
+    in_record = isinstance(view.part, Record) or (isinstance(view.part, Field) and view.part.record is not None)
+    if not in_record or not is_own_copy(view):
+        return False
+    owner, asker = subject(view), view.exchange.actor
+    return isinstance(owner, Person) and isinstance(asker, Actor) and owner.id != asker.person.id
 
 
 def _on_field(field: Field, action: Action) -> Action:
