@@ -63,8 +63,7 @@ class People:
             actor = _actor(person, given, verified)
         except _ODD:
             return UNREADABLE, {}
-        known = given.get("known")
-        return actor, {**(known if isinstance(known, Mapping) else {}), "account-id": person.id}
+        return actor, _known(given.get("known"), person.id)
 
     async def persons(self, ids: Iterable[str], now: datetime) -> list[Person]:
         """Return the persons of these ids, in order, with one batched look-up of choices and one of states."""
@@ -115,6 +114,14 @@ def _actor(person: Person, given: Mapping[str, Any], verified: Any) -> Actor:
         shared=bool(given.get("shared", False)),
         verified=_instant(verified),
     )
+
+
+def _known(told: Any, person: str) -> Mapping[str, Any]:
+    """Return what the hook tells of the actor; their id is an account id besides those that it tells."""
+    known = dict(told) if isinstance(told, Mapping) else {}
+    accounts = known.get("account-id", ())
+    known["account-id"] = [person, *(accounts if isinstance(accounts, list | tuple) else [accounts])]
+    return known
 
 
 def _listed(told: Any) -> Iterable[Any]:
