@@ -6,28 +6,26 @@ import asyncio
 from typing import Final
 
 from troth._types import ASGIApp, HeaderList, Message, Receive, Scope, Send
-from troth.asgi import happenings, hints, inbound, outbound, pages, records, request_bodies, request_records, telling
-from troth.asgi.bodies import Held, Watch, with_kept_headers
+from troth.asgi import happenings, hints, inbound, outbound, pages, records, telling
+from troth.asgi.bodies import with_kept_headers
 from troth.asgi.denial import answer, deny, policy_link, problem
 from troth.asgi.guard import Guard
 from troth.asgi.hints import EARLY_HINT
+from troth.asgi.incoming import Incoming
 from troth.asgi.judging import Judging
-from troth.asgi.request import JSON, Head
+from troth.asgi.request import Head
 from troth.asgi.writes import Writes, writes_of
 from troth.consent.device import ConsentTooLarge
 from troth.engines.embedded.operators import is_protected
 from troth.engines.embedded.views import ExchangeView
-from troth.errors import LedgerError, TrailError, UnreadableBody
+from troth.errors import LedgerError, TrailError
 from troth.filters.cookies import Jar
 from troth.model.binding import Limits
-from troth.model.facts import Direction
-from troth.model.findings import Denial
-from troth.model.words import NONE, Carrier, Phase
+from troth.model.words import NONE, Phase
 from troth.runtime.line import encode
 
 _NOT_ACCEPTED: Final = 400
 _NO_BODY: Final = frozenset((204, 205, 304))
-_UNREADABLE: Final = {"too-large": 413, "coding": 415, "kind": 415, "malformed": 400}
 _FILES: Final = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 
 
@@ -35,9 +33,9 @@ class HttpExchange:
     """Carries one exchange through its phases. Settings live on the guard; what is here belongs to one request."""
 
     __slots__ = (
-        "_app", "_buffer", "_closed", "_guard", "_guarded", "_head", "_headers", "_held_size", "_kind", "_line_due",
-        "_page", "_receive", "_scope", "_send", "_start", "_streams", "_unsure", "_watch", "_writes", "choosing",
-        "consent_cookies", "consent_headers", "jar", "judging",
+        "_app", "_buffer", "_closed", "_guard", "_guarded", "_head", "_held_size", "_incoming", "_line_due", "_page",
+        "_receive", "_scope", "_send", "_start", "_streams", "_writes", "choosing", "consent_cookies",
+        "consent_headers", "jar", "judging",
     )  # fmt: skip
 
     def __init__(
@@ -52,13 +50,11 @@ class HttpExchange:
         self.judging = judging
         self._head = head
         self.jar = jar
-        self._headers: HeaderList = jar.headers
-        self._kind = ""
+        self._incoming: Incoming | None = None
         self._buffer: list[Message] | None = None
         self._start: Message | None = None
         self._held_size = 0
-        self._closed = self._line_due = self._streams = self._guarded = self._page = self._unsure = False
-        self._watch: Watch | None = None
+        self._closed = self._line_due = self._streams = self._guarded = self._page = False
         self._writes: Writes | None = None
         self.consent_cookies: list[bytes] = []
         """`Set-Cookie` values that a choice made through the API brings."""
@@ -72,10 +68,7 @@ class HttpExchange:
     async def run(self) -> None:
         """Judge the request, call the app, carry out what was decided on its response."""
         judging = self.judging
-        if self._head.has_body:
-            self._kind = request_bodies.kind_of(judging, self._head)
-            self._unsure = not self._kind and request_bodies.may_be_json(self._head, self._scope)
-            judging.x.body_pending = bool(self._kind) or self._unsure
+        incoming = self._incoming = self._body_to_come()
         await inbound.people_before(judging, self._scope)
         self._writes = writes_of(judging, self._scope)
         late = judging.x.body_pending and (inbound.reads_body(judging) or judging.x.records_open)
@@ -83,111 +76,34 @@ class HttpExchange:
             judging.wait()
         else:
             judging.enter(None if late else self._head_fields)
-        held = await self._request_body()
-        if self._closed or held.gone:
-            return
+        if incoming is not None and judging.settle_denial() is None:
+            await incoming.take(self._writes, _limits(judging))
+            if incoming.refusal is not None:
+                await self._deny(title=incoming.refusal)
+            if self._closed or incoming.held.gone:
+                return
         if self._writes is not None:
             self._writes.read(None)
         if late:
             self._head_fields()
         await inbound.people_in_request(judging, self._scope)
-        if self._watch is None or not judging.x.body_pending:
+        if incoming is None or not incoming.passes or not judging.x.body_pending:
             self._request_complete()
         scope = self._scope
         if judging.settle_denial() is None:
-            scope = inbound.forwarded(judging, scope, self.jar, self._headers, validated=self._head.validators)
+            headers = self.jar.headers if incoming is None else incoming.headers
+            scope = inbound.forwarded(judging, scope, self.jar, headers, validated=self._head.validators)
         if judging.settle_denial() is not None:
             await self._deny()
             return
-        await self._call(scope, held)
+        await self._call(scope)
+
+    def _body_to_come(self) -> Incoming | None:
+        head = self._head
+        return Incoming(self.judging, self._scope, self._receive, head, self.jar) if head.has_body else None
 
     def _head_fields(self) -> None:
         inbound.head_fields(self.judging, self._scope, self.jar.headers)
-
-    async def _request_body(self) -> Held:
-        """Hold the body where a rule reads it before the app may; else watch it pass, if it is to be tagged."""
-        judging, held = self.judging, Held()
-        if not self._head.has_body or judging.settle_denial() is not None:
-            return held
-        limits = _limits(judging)
-        if not judging.x.body_pending:
-            self._watch = Watch(0)
-        elif self._must_hold():
-            if not self._unsure or await self._is_json(held, limits):
-                await held.fill(self._receive, limits.hold_request)
-                if not held.gone:
-                    await self._read_request(held, limits)
-        elif self._unsure:
-            self._not_read()
-            self._watch = Watch(0)
-        else:
-            self._watch = Watch(limits.hold_request)
-        return held
-
-    async def _is_json(self, held: Held, limits: Limits) -> bool:
-        """Whether a body of another type is to be read as JSON. If not it passes, but where records may hide in it."""
-        judging = self.judging
-        try:
-            if await request_bodies.is_json(held, self._receive, self._head, limits.hold_request):
-                self._kind = JSON
-                return True
-        except UnreadableBody as cause:
-            await self._unreadable(cause.reason, held)
-            return False
-        if held.gone:
-            return False
-        if held.size and request_records.hides_records(judging):
-            held.too_large = True
-            await self._unreadable("kind", held)
-            return False
-        if held.size:
-            judging.inspect["request"] = "kind"
-        self._not_read()
-        return False
-
-    def _not_read(self) -> None:
-        self.judging.x.body_pending = False
-        self.judging.again()
-
-    def _must_hold(self) -> bool:
-        judging = self.judging
-        if judging.head.residual.guards(Carrier(self._kind or JSON), Direction.REQUEST) or inbound.reads_body(judging):
-            return True
-        if self._writes is not None and self._writes.waits:
-            return True
-        table = judging.head.inbound
-        return any(rule.restricts for raw, _ in self.jar.pieces for rule in table[raw].verdict.live)
-
-    async def _read_request(self, held: Held, limits: Limits) -> None:
-        judging = self.judging
-        try:
-            if held.too_large:
-                raise UnreadableBody("too-large")  # noqa: TRY301 - one place answers for all reasons
-            edited = await request_bodies.request_body(
-                judging, self._scope, self._kind, held.body(), self._head, limits, self._writes
-            )
-        except UnreadableBody as cause:
-            await self._unreadable(cause.reason, held)
-            return
-        if edited is not None:
-            held.replace(edited)
-            self._headers = inbound.resized(self._headers, len(edited))
-
-    async def _unreadable(self, reason: str, held: Held) -> None:
-        """Refuse what cannot be read; a protected route gets the request without that body."""
-        judging = self.judging
-        judging.inspect["request"] = reason
-        judging.x.request_unreadable = True
-        judging.x.body_pending = False
-        if self._is_protected():
-            held.replace(b"")
-            self._headers = inbound.resized(self._headers, 0)
-            return
-        guards = inbound.guards_of(judging, self._kind or JSON, Direction.REQUEST)
-        judging.reasons += guards
-        findings = tuple(reason[0] for reason in guards)
-        judging.denial = Denial(status=_UNREADABLE[reason], redirect=False, findings=findings)
-        await self._deny(title=f"The request body cannot be read ({reason})")
 
     def _request_complete(self) -> None:
         judging = self.judging
@@ -202,13 +118,9 @@ class HttpExchange:
         """Whether the head of the response is on its way: no further cookie can go with it."""
         return self._closed or (self._start is not None and self._buffer is None)
 
-    async def _call(self, scope: Scope, held: Held) -> None:
+    async def _call(self, scope: Scope) -> None:
         self._scope = scope  # what middleware inside leaves there, such as a session, is for the hooks to see
-        receive = self._receive
-        if held.messages:
-            receive = held.replay(receive)
-        elif self._watch is not None:
-            receive = self._watch.over(receive, self._let_go)
+        receive = self._receive if self._incoming is None else self._incoming.receiver(self._let_go)
         try:
             await self._app(scope, receive, self.send)
         except BaseException:
@@ -242,7 +154,8 @@ class HttpExchange:
         judging = self.judging
         message = with_kept_headers(message)
         if judging.x.body_pending:
-            await self._read_watched()
+            if self._incoming is not None:
+                await self._incoming.read_watched(_limits(judging))
             self._request_complete()
         judging.x.status = message["status"]
         judging.x.phase = Phase.RESPONSE_START
@@ -253,15 +166,6 @@ class HttpExchange:
             self._streams = False
         else:
             await self._decide(None, [])
-
-    async def _read_watched(self) -> None:
-        """Tag the body that the app has read by now; one that it goes on reading is tagged at the end."""
-        watch, judging = self._watch, self.judging
-        if watch is not None and watch.complete:
-            self._watch = None
-            await request_bodies.watched(judging, self._kind, watch, self._head, _limits(judging))
-        elif watch is not None and watch.begun:
-            judging.inspect["request"] = "partial"
 
     def _holds(self, message: Message) -> bool:
         """Whether the body must be complete before its first byte goes out."""
@@ -438,7 +342,7 @@ class HttpExchange:
         judging.enter()
         inbound.head_fields(judging, self._scope, self.jar.headers)
         self._request_complete()
-        inbound.forwarded(judging, self._scope, self.jar, self._headers, validated=self._head.validators)
+        inbound.forwarded(judging, self._scope, self.jar, self.jar.headers, validated=self._head.validators)
         self._scope = scope
 
     def full(self) -> HttpExchange:
@@ -454,17 +358,8 @@ class HttpExchange:
                 self._tell_more("failed")
             if self._line_due and self._streams and not self._closed:
                 self._outcome("aborted")
-        await self._read_late()
-
-    async def _read_late(self) -> None:
-        """Tag a body that the app went on reading after its answer had begun."""
-        watch, judging = self._watch, self.judging
-        told = judging.inspect.get("request") == "partial"
-        if watch is None or not self._kind or not watch.begun or (told and not watch.complete):
-            return
-        judging.forget()
-        await request_bodies.watched(judging, self._kind, watch, self._head, _limits(judging))
-        self._tell_more("read late")
+        if self._incoming is not None and await self._incoming.read_late(_limits(self.judging)):
+            self._tell_more("read late")
 
     def _tell_more(self, outcome: str) -> None:
         """Write what no line has told, if that is something: the app gave no answer, or read on after it."""
