@@ -40,7 +40,7 @@ LOCK_SECONDS: Final = 10.0
 _KEY_BYTES: Final = 32
 _LOCK: Final = "lock"
 _OURS: Final = frozenset(
-    {_LOCK, ".gitignore", "keys", "trail", "ledger.sqlite3", "generation", "switches.yaml", "lost+found"}
+    f"{_LOCK} .gitignore keys trail ledger.sqlite3 generation events.sqlite3 clock switches.yaml lost+found".split()
 )
 
 
@@ -98,6 +98,11 @@ class Home:
         return self.path / "ledger.sqlite3"
 
     @property
+    def events(self) -> Path:
+        """The SQLite file of deadlines; there is none unless a rule asks for some."""
+        return self.path / "events.sqlite3"
+
+    @property
     def generation(self) -> Path:
         """The file that tells workers of each other's writes."""
         return self.path / "generation"
@@ -120,6 +125,23 @@ class Home:
         """
         with _locked(self.path / _LOCK):
             yield
+
+    @contextmanager
+    def lease(self) -> Iterator[bool]:
+        """Hold the clock of this home, or say that another holds it. The system takes it from a process that dies.
+
+        Raises HomeError where its file cannot be opened.
+        """
+        path = self.path / "clock"
+        with _naming(path, "cannot be opened"):
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            mine = _try_lock(handle)
+            yield mine
+        finally:
+            # A child forked meanwhile shares the opening: closing ours alone would leave it locked.
+            fcntl.flock(handle, fcntl.LOCK_UN)
+            os.close(handle)
 
 
 def create_whole(path: Path, data: bytes) -> bool:
@@ -247,13 +269,20 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def _try_lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _acquire(handle: int, path: Path) -> None:
     """Wait for the lock, but not for ever: a stopped process must not stop all others."""
     deadline = time.monotonic() + LOCK_SECONDS
     pause = 0.0005
     while True:
-        with suppress(BlockingIOError):
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _try_lock(handle):
             return
         if time.monotonic() > deadline:
             raise HomeError("was not free in time", path=str(path))

@@ -221,8 +221,9 @@ class Guarded:
             self.jar[key] = value or ""
 
     def advance(self, **period: float) -> None:
-        """Move the clock: ``advance(days=31)``; the words are those of `timedelta`."""
+        """Move the clock: ``advance(days=31)``; the words are those of `timedelta`. Deadlines that pass are told."""
         self.now += timedelta(**period)
+        self.middleware.tick()
 
     # the trail
 

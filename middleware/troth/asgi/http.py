@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from troth._types import ASGIApp, HeaderList, Message, Receive, Scope, Send
-from troth.asgi import happenings, hints, inbound, outbound, pages, records, telling
+from troth.asgi import deadlines, happenings, hints, inbound, outbound, pages, records, telling
 from troth.asgi.bodies import with_kept_headers
 from troth.asgi.denial import answer, deny, policy_link, problem
 from troth.asgi.guard import Guard
@@ -239,6 +239,9 @@ class HttpExchange:
             await self._unrecorded()
             return
         happenings.accepted(judging, self._scope)
+        if not await deadlines.keep(judging):
+            await self._unrecorded()
+            return
         if not self._write_line():
             await self._unwritten()
             return

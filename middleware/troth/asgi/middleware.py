@@ -19,6 +19,7 @@ from troth.asgi.judging import Observer
 from troth.asgi.lanes import is_own
 from troth.asgi.reloading import DEFAULT_SECONDS, WATCH, Reloader
 from troth.asgi.request import inner_path
+from troth.asgi.ticking import Ticker
 from troth.asgi.websocket import WebSocketExchange
 from troth.errors import ConfigurationError
 from troth.runtime.runtime import BindingGiven, PolicyGiven, Runtime
@@ -100,13 +101,26 @@ class PolicyMiddleware:
         self._install(runtime)
         self._reloader = Reloader(runtime, self._install, seconds)
         """Kept alive by this: whoever is looked after is looked at."""
+        self._ticker = Ticker(self._current)
         if seconds:
             WATCH.add(self._reloader)
+        if clock is None and (seconds or runtime.deadlines is not None):  # who brings a clock looks at it himself
+            WATCH.add(self._ticker)
 
     @property
     def runtime(self) -> Runtime:
         """The runtime that serves; another one after a reload."""
         return self._server.guard.runtime
+
+    def _current(self) -> Runtime:
+        return self.runtime
+
+    def tick(self) -> int:
+        """Look at deadlines now, as a thread does once a second; returns how many lines were written. Waits for it.
+
+        Where a `clock` was given no thread looks: whoever moves the clock calls this.
+        """
+        return self.runtime.tick()
 
     @property
     def is_compiled(self) -> bool:

@@ -11,7 +11,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from troth.diagnostics import InvalidFiles
 from troth.errors import ConfigurationError, TrailError
@@ -86,19 +86,32 @@ class Reloader:
         return (*runtime.given.marks(), mark(runtime.home.switches))
 
 
+class Watched(Protocol):
+    """What is looked at every so many seconds, until it is over."""
+
+    seconds: float
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to look at."""
+
+    def look(self) -> None:
+        """Look once. Never raises."""
+
+
 class Watch:
     """The thread that looks; it ends when there is nothing left to look at."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._all: weakref.WeakSet[Reloader] = weakref.WeakSet()
+        self._all: weakref.WeakSet[Watched] = weakref.WeakSet()
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def add(self, reloader: Reloader) -> None:
+    def add(self, watched: Watched) -> None:
         """Look for this one too, from now on."""
         with self._lock:
-            self._all.add(reloader)
+            self._all.add(watched)
             self._woken.set()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="troth-reload", daemon=True)

@@ -67,6 +67,8 @@ class Place:
         """Record what is given; returns the cookies that the browser has from that."""
         self.stage.now, self.stage.given = now, given
         self.runtime.counts = Counts()
+        if self.runtime.deadlines is not None:
+            self.runtime.deadlines.clear()
         for person in self._people:
             self.runtime.ledger.erase(person)
         self._people = tuple(holder for holder in given.consents if holder != DEVICE)

@@ -150,15 +150,17 @@ def _case(node: Node, policy: Policy, reader: Reader) -> Case | None:
     row = CASE.read(node, reader)
     if row is None or not isinstance(node, Mapping):
         return None
-    if "request" not in row and "facts" not in row and len(reader.found) == before:
+    plays = "request" in row or "facts" in row
+    given = row.get("given", Given())
+    if not plays and not given.earlier and len(reader.found) == before:
         reader.report("TR505", f"the case `{row['id']}` has neither a request nor facts", node.key("id") or node)
         return None
     request = _completed(row.get("request"), policy)
     return Case(
         id=row["id"], clauses=row.get("clause", ()), span=(node.get("id") or node).span,
-        given=row.get("given", Given()), request=request, app=row.get("app", (Answer(),))[0],
+        given=given, request=request, app=row.get("app", (Answer(),))[0],
         answers=row.get("app", (None,))[0] is not None, facts=row.get("facts"), expect=row["expect"],
-        waits=row.get("waits"),
+        waits=row.get("waits"), clock_only=not plays,
     )  # fmt: skip
 
 

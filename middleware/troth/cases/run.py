@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from troth.cases import clock
 from troth.cases.bench import Bench, Place
 from troth.cases.check import Played, failures, status_fits
 from troth.cases.compare import compare, readable, whole
@@ -118,9 +119,13 @@ async def run_case(bench: Bench, file: CaseFile, case: Case) -> Outcome:
 async def _play(place: Place, case: Case, now: datetime) -> tuple[Played, Judged | None, list[Failure]]:
     stage = place.stage
     jar = place.set_scene(case.given, now)
-    wrong = []
+    wrong, before = [], []
     for index, one in enumerate(case.given.earlier):
         wrong += await _play_earlier(place, one, case.given, jar, index)
+        before.append(stage.judged)
+    if case.clock_only:
+        played, more = clock.play(place, case, now, before)
+        return played, None, [*wrong, *more]
     place.lines()
     stage.now, stage.given, stage.answer = now, case.given, case.app
     request = _with_browser(case.request, case.given.signals, jar)

@@ -263,6 +263,7 @@ def given_of(node: Node, reader: Reader) -> Given | None:
         return None
     before, after = row.pop("actor", (None, None))
     knows = isinstance(node, Mapping) and node.get("actor") is not None
+    knows = knows or any(one.actor is not None for one in row.get("earlier", ()))
     return Given(before=before, actor=after, knows_actor=knows, **row)
 
 

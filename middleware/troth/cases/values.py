@@ -107,7 +107,7 @@ class Given:
     actor: Asker | None = None
     """Who asks, as known after it."""
     knows_actor: bool = False
-    """The case says who asks."""
+    """The case says who asks, now or earlier."""
     subject: str | None = None
     """Whom the binding's resolver names."""
     consents: Mapping[str, tuple[ChoiceGiven, ...]] = field(default_factory=dict)
@@ -243,6 +243,8 @@ class Case:
     answers: bool = False
     facts: Facts | None = None
     expect: Expect
+    clock_only: bool = False
+    """There is neither a request nor facts: what counts is what the clock says of the exchanges before."""
     waits: str | None = None
     """What part of Troth has to be there before this can hold; such a case is reported, and does not fail."""
 

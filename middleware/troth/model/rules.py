@@ -145,10 +145,11 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowedBy:
-    """Duty of an event: `event` follows within the period."""
+    """Duty of an event: `event` follows within the period. `remind`: how long before its end the trail says so."""
 
     event: str
     within: Period
+    remind: Period | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,7 +66,10 @@ class _Attribute:
 
 ATTRIBUTE = _Attribute()
 _FOLLOWED_BY = Record(
-    "`followed-by`", {"event": Ref(Kind.EVENT), "within": PERIOD}, ("event", "within"), docs="rule followed-by"
+    "`followed-by`",
+    {"event": Ref(Kind.EVENT), "within": PERIOD, "remind": PERIOD},
+    ("event", "within"),
+    docs="rule followed-by",
 )
 FOLLOWED_BY: Shape[Condition] = Made(_FOLLOWED_BY, lambda row: model.FollowedBy(**row))
 _PER = OneOf(("client", "subject", "actor", "device", "party"), "a key to count by", "rule at-most")

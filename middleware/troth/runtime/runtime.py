@@ -15,12 +15,14 @@ from typing import Any, Final
 from troth.audit.log import line_logger
 from troth.audit.pseudonym import Pseudonyms
 from troth.audit.trail import PolicyStamp, Trail
+from troth.consent.deadlines import Deadlines
 from troth.consent.decoder import Decoder
 from troth.consent.desk import ConsentDesk
 from troth.errors import ConfigurationError, TrailError
 from troth.home import Home
 from troth.runtime import revisions
 from troth.runtime.counting import Counts
+from troth.runtime.deadlines import look, open_deadlines
 from troth.runtime.hooks import Hook
 from troth.runtime.line import encode
 from troth.runtime.loading import BindingGiven, Given, Marks, PolicyGiven, Sites, mark
@@ -75,6 +77,8 @@ class Runtime:
         """How the files looked just before they were read."""
         loaded = self.given.load(self.home.switches, read)
         self.first = loaded.first
+        self.deadlines: Deadlines | None = None
+        """What has to follow events; None where no rule asks for that."""
         self._open_stores(clock, ledger)
         self._take(loaded)
         self._tell_start()
@@ -83,6 +87,8 @@ class Runtime:
         """Judge by these sites from now on. For a runtime that serves nothing yet."""
         self.loaded = loaded
         self.sites: Mapping[str, Site] = loaded.by_host
+        if self.deadlines is None:
+            self.deadlines = open_deadlines(self.home, loaded.by_host.values())
         self.first = loaded.first
         sites = self.sites.values()
         self.people = {id(site): People(site.policy, site.binding, self.ledger) for site in sites}
@@ -152,6 +158,12 @@ class Runtime:
         """Write one line; returns its number. Raises TrailError where it cannot be written."""
         return self.write_encoded(encode(dict(members)))
 
+    def tick(self) -> int:
+        """Tell the trail what is overdue, and what falls due soon; returns how many lines. Waits for the disk."""
+        if self.deadlines is None:
+            return 0
+        return look(self.deadlines, self.home, self.sites.values(), self.clock, self.write)
+
     def seal(self) -> None:
         """Seal the trail as far as that can be done now; a line that still comes opens a new segment."""
         self.ledger.rest()
@@ -163,6 +175,8 @@ class Runtime:
         self.closed.set()
         self.trail.close()
         self.ledger.close()
+        if self.deadlines is not None:
+            self.deadlines.close()
         self.generation.close()
 
 

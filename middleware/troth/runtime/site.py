@@ -19,6 +19,7 @@ from troth.model.rules import All, AnyOf, Attribute, Condition, Header, Keep, Na
 from troth.model.words import Mode, Thing, Word
 from troth.plan.tables import host_fits
 from troth.runtime.counting import limits_of
+from troth.runtime.following import deadlines_of
 from troth.runtime.routes import RouteTable
 from troth.runtime.tags import Tagging, asks_undeclared
 
@@ -67,6 +68,10 @@ class Site:
         self.keeps = {rule.id: tuple(_duties(rule.expect, Keep)) for rule in policy.rules}
         self.counts = limits_of(policy)
         """By what rules count events, and how far."""
+        self.deadlines = deadlines_of(policy)
+        """What rules want to follow an event, by rule."""
+        self.follows = frozenset(duty.event for duties in self.deadlines.values() for duty in duties)
+        """The events that may have to follow another."""
         self.gates = any(rule.restricts for rule in self.engine.rules[Thing.ELEMENT])
         self.refused: Judge = consent_operator(self.engine.tables, "refused", "of-purpose", (), None)
         """Judges whether the consent that a thing rests on is refused."""
