@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from troth.cases import Outcome, load_cases_text, run_files
+from troth.cases.diff import diff
 from troth.cases.reasons import Reason
 from troth.cli import main
 from troth.model.findings import Judgement
@@ -320,6 +322,121 @@ def test_outcomes_come_as_data_and_as_junit(good: Path, bad: Path, capsys: pytes
     main(["test", "--cases", str(good), "--cases", str(bad), "--format", "junit"])
     suite = ElementTree.fromstring(capsys.readouterr().out)
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    holds, fails = suite
+    assert (holds.get("name"), list(holds), fails.get("name")) == ("one", [], "two")
+    assert "status\n- 500\n+ 200" in (fails[0].text or "")
+
+
+POLICY_RULES = """\
+rules:
+- {id: wait, clause: choices-1, for: cookie, match: {basis: consent}, only-if: {consent: of-purpose}}
+"""
+SHUT = """\
+binding: {cookies: {visits: _ga}}
+cases:
+- {id: shut, clause: choices-1, request: {url: /, cookies: {visits: '1'}}, expect: {app-sees: {cookies: {}}}}
+"""
+OPEN = """\
+cases:
+- id: open
+  clause: choices-1
+  given: {consents: {device: {analytics: granted}}}
+  request: {url: /, cookies: {visits: '1'}}
+  expect: {app-sees: {cookies: {visits: '1'}}, no-reason: [wait]}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A policy of two clauses, one with a rule, whose cases stand in two files under one binding."""
+    folder = tmp_path / "policy"
+    (folder / "cases").mkdir(parents=True)
+    (folder / "policy.md").write_text("# Choices\n\nWe ask before we count visits.\n\nWe are kind.\n", "utf-8")
+    rows = "identity: {id: two, hosts: [www.example.com]}\npurposes: {analytics: {basis: consent}}\n"
+    rows += "consents: {analytics: {holder: device, lasts: P6M}}\ncookies: {_ga: {purpose: analytics}}\n"
+    (folder / "policy.yaml").write_text(rows, "utf-8")
+    (folder / "rules.yaml").write_text(POLICY_RULES, "utf-8")
+    (folder / "rules_test.yaml").write_text(SHUT, "utf-8")
+    (folder / "cases" / "more.yaml").write_text(OPEN, "utf-8")
+    return folder
+
+
+def test_files_under_cases_count_as_the_folders_own_and_share_its_binding(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["test", str(folder)]) == 0
+    assert "2 cases, 2 hold, 0 failed" in capsys.readouterr().out
+    assert main(["test", str(folder), "--cases", str(folder / "cases" / "more.yaml")]) == 0
+    assert main(["explain", str(folder), "--cases", "#open"]) == 0
+    assert main(["explain", str(folder), "--cases", "#nowhere"]) == 2
+    capsys.readouterr()
+    assert main(["coverage", str(folder), "--format", "json"]) == 0
+    assert [one["state"] for one in json.loads(capsys.readouterr().out)["two"]] == ["enforced", "open"]
+
+
+def test_a_file_under_cases_is_no_longer_about_the_binding_once_that_is_gone(folder: Path) -> None:
+    (folder / "rules_test.yaml").unlink()
+    assert main(["test", str(folder)]) == 4
+
+
+def test_coverage_under_the_bar_fails_and_names_what_is_open(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["test", str(folder), "--min-coverage", "50"]) == 0
+    assert "1 of 2 clauses accounted for (50.0 %), at least 50 % wanted" in capsys.readouterr().out
+    assert main(["test", str(folder), "--min-coverage", "50.1"]) == 4
+    assert "at least 50.1 % wanted; open: choices-2" in capsys.readouterr().out
+    assert main(["test", str(folder), "--min-coverage", "100", "--format", "json"]) == 4
+    said = json.loads(capsys.readouterr().out)
+    assert (said["failed"], said["coverage"]["percent"], said["coverage"]["open"]) == (0, 50.0, ["choices-2"])
+    assert said["results"][0]["texts"] == {"choices-1": "We ask before we count visits."}
+    assert main(["test", str(folder), "--min-coverage", "100", "--format", "junit"]) == 4
+    suite = ElementTree.fromstring(capsys.readouterr().out)
+    assert (suite.get("tests"), suite.get("failures"), suite[-1].get("name")) == ("3", "1", "coverage")
+    assert "open: choices-2" in (suite[-1][0].get("message") or "")
+
+
+def test_only_cases_that_were_run_count_for_the_bar(folder: Path) -> None:
+    (folder / "cases" / "more.yaml").unlink()
+    assert main(["test", str(folder), "--min-coverage", "1"]) == 4
+    assert main(["test", str(folder), "--min-coverage", "0"]) == 0
+
+
+@pytest.mark.parametrize("more", [["--only", "shut"], ["--min-coverage", "101"]])
+def test_a_bar_over_part_of_the_cases_or_over_100_is_refused(folder: Path, more: list[str]) -> None:
+    assert main(["test", str(folder), "--min-coverage", "1", *more]) == 2
+
+
+def test_a_bar_needs_a_policy_folder(good: Path) -> None:
+    assert main(["test", "--cases", str(good), "--min-coverage", "1"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("expected", "came", "lines"),
+    [
+        ("500", "200", ["- 500", "+ 200"]),
+        ("", "x", ["- ", "+ x"]),
+        ("a\nb\nc\nd\ne", "a\nb\nc\nd\nf", ["@@", "  c", "  d", "- e", "+ f"]),
+        ('{"a": 1, "b": 2}', '{"a": 1, "b": 3}', ["@@", "  {", '    "a": 1,', '-   "b": 2', '+   "b": 3', "  }"]),
+        ("{not json", "{neither", ["- {not json", "+ {neither"]),
+        ("y" * 401, "z", [f"- {'y' * 398} …", "+ z"]),
+    ],
+)
+def test_a_diff_shows_what_differs_and_little_around_it(expected: str, came: str, lines: list[str]) -> None:
+    assert list(diff(expected, came)) == lines
+
+
+def test_coverage_comes_as_a_page_with_the_text_beside_the_state(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "policy.md").write_text("# Choices\n\nWe ask <b>before</b> & after.\n\nWe are kind.\n", "utf-8")
+    assert main(["coverage", str(folder), "--format", "html"]) == 0
+    page = capsys.readouterr().out
+    assert "We ask &lt;b&gt;before&lt;/b&gt; &amp; after." in page
+    table = ElementTree.fromstring(page[page.index("<table>") : page.index("</table>")] + "</table>")
+    rows = [["".join(cell.itertext()) for cell in row] for row in table.iter("tr")][1:]
+    assert [(row[0], row[1], row[3]) for row in rows] == [
+        ("choices-1", "enforced", "wait"), ("choices-2", "open", "no rule"),
+    ]  # fmt: skip
+    assert not re.search(r"<script|src=|href=|url\(|@import", page), "the page asks nobody for anything"
 
 
 def test_a_failure_stands_beside_the_text_of_its_clause(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.golden.corpus import files
-from troth.cases import CaseFile, Tally, load_cases, run_files
+from troth.cases import CaseFile, Tally, case_paths, load_cases, load_files, run_files
 from troth.model.words import Carrier
 from troth.rules import load_policy
 
@@ -48,8 +48,11 @@ def test_every_rule_of_a_golden_clause_fires_and_rests_when_run(path: Path) -> N
 
 @pytest.mark.parametrize("folder", POLICIES, ids=lambda folder: folder.name)
 def test_every_case_of_a_policy_folder_holds(folder: Path) -> None:
-    file = load_cases(folder / "rules_test.yaml", load_policy(folder).require())
-    tally = run(file)
+    files = load_files(case_paths(folder), load_policy(folder).require())
+    assert [one.short() for file in files for one in file.diagnostics if one.is_error] == []
+    named = [case.id for file in files for case in file.cases]
+    assert len(set(named)) == len(named)
+    tally = run_files(files)
     assert told(tally) == []
     assert len(tally.outcomes) > 100
     assert tally.waiting == []

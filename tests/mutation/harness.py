@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from tests.mutation.mutants import Mutant, Pools, mutants
-from troth.cases import CaseFile, Outcome, load_cases, load_cases_text
+from troth.cases import CaseFile, Outcome, case_paths, load_cases_text, load_files
 from troth.cases.bench import Bench
 from troth.cases.run import run_case
 from troth.cases.values import Case
@@ -27,6 +27,7 @@ from troth.model.words import OWN_COPY_TAGS, PROTECTED_TAGS
 from troth.rules import Loaded, check_together, load_policy, load_texts
 
 CASES = "rules_test.yaml"
+Given = tuple[CaseFile, Case]
 FILES = ("policy.md", "policy.yaml", "rules.yaml", "attestations.yaml")
 ASIDE = re.compile(r"reference|unwatched .*|line")
 """What a failure may be about without killing anything."""
@@ -71,7 +72,7 @@ class Ground:
 
     texts: dict[str, str]
     policy: Policy
-    file: CaseFile
+    files: tuple[CaseFile, ...]
     seen: dict[str, frozenset[str]] = field(default_factory=dict)
     """Case id to the rules that had something to say in it."""
 
@@ -80,17 +81,18 @@ class Ground:
         """Read a policy folder and its cases."""
         texts = {name: (folder / name).read_text("utf-8") for name in FILES if (folder / name).exists()}
         policy = load_policy(folder).require()
-        return cls(texts, policy, load_cases(folder / CASES, policy, None))._seen()
+        return cls(texts, policy, tuple(load_files(case_paths(folder), policy)))._seen()
 
     @classmethod
     def of_texts(cls, texts: dict[str, str], cases: str) -> Ground:
         """Read a policy and its cases from text."""
         policy = load_texts(texts).require()
-        return cls(texts, policy, load_cases_text(cases, name=CASES, policy=policy))._seen()
+        return cls(texts, policy, (load_cases_text(cases, name=CASES, policy=policy),))._seen()
 
     def _seen(self) -> Ground:
-        assert [str(one) for one in self.file.diagnostics if one.is_error] == []
-        for outcome in asyncio.run(outcomes(self.file, self.file.cases)):
+        assert [str(one) for file in self.files for one in file.diagnostics if one.is_error] == []
+        for outcome in asyncio.run(outcomes((file, case) for file in self.files for case in file.cases)):
+            assert outcome.case.id not in self.seen, f"two cases are called {outcome.case.id}"
             if outcome.ok:
                 self.seen[outcome.case.id] = frozenset({*outcome.fired, *outcome.rested})
         return self
@@ -102,36 +104,37 @@ class Ground:
     def verdict(self, mutant: Mutant) -> Verdict:
         """Run the cases against one mutant, those first that can see its rule."""
         loaded = load_texts({**self.texts, "rules.yaml": mutant.rules})
-        refused = first_error(loaded, self.file)
+        refused = next(filter(None, (first_error(loaded, file) for file in self.files)), "")
         if loaded.policy is None or refused:
             return Verdict(mutant.name, "refused", refused)
-        file = replace(self.file, policy=loaded.policy)
+        changed = {file.name: replace(file, policy=loaded.policy) for file in self.files}
+        ordered = [(changed[file.name], case) for file, case in self.in_order(mutant.rule)]
         try:
-            return asyncio.run(_judged(mutant, file, self.in_order(mutant.rule)))
+            return asyncio.run(_judged(mutant, ordered))
         except Exception as error:  # noqa: BLE001  # a mutant that breaks the engine is a finding, whatever it raises
             return Verdict(mutant.name, "broke", f"{type(error).__name__}: {error}")
 
-    def in_order(self, rule: str) -> list[Case]:
+    def in_order(self, rule: str) -> list[Given]:
         """Return the cases that held before, those first in which the rule spoke or whose clauses it cites."""
         cited = {clause for one in self.policy.rules if one.id == rule for clause in one.clauses}
-        held = [case for case in self.file.cases if case.id in self.seen]
-        return sorted(held, key=lambda case: (rule not in self.seen[case.id], cited.isdisjoint(case.clauses)))
+        held = [(file, case) for file in self.files for case in file.cases if case.id in self.seen]
+        return sorted(held, key=lambda one: (rule not in self.seen[one[1].id], cited.isdisjoint(one[1].clauses)))
 
 
-async def outcomes(file: CaseFile, cases: Iterable[Case]) -> list[Outcome]:
-    """Run cases of a file, one after the other."""
+async def outcomes(given: Iterable[Given]) -> list[Outcome]:
+    """Run cases, one after the other."""
     bench = Bench()
     try:
-        return [await run_case(bench, file, case) for case in cases]
+        return [await run_case(bench, file, case) for file, case in given]
     finally:
         bench.close()
 
 
-async def _judged(mutant: Mutant, file: CaseFile, cases: Iterable[Case]) -> Verdict:
+async def _judged(mutant: Mutant, given: Iterable[Given]) -> Verdict:
     bench = Bench()
     aside: list[str] = []
     try:
-        for case in cases:
+        for file, case in given:
             outcome = await run_case(bench, file, case)
             if any(not ASIDE.fullmatch(one.what) for one in outcome.failures):
                 return Verdict(mutant.name, "killed", case.id, tuple(aside))

@@ -13,10 +13,11 @@ from troth.cases import Case, CaseFile, Outcome, load_cases_text
 from troth.cases.bench import Bench
 from troth.cases.explain import Story
 from troth.cases.explain import explain as tell
+from troth.cases.folder import case_paths
 from troth.cases.run import run_case
 from troth.cli.check import FILE, FOLDER
 from troth.cli.exits import DENIED, INVALID, OK
-from troth.cli.test import CASES, load_all
+from troth.cli.test import load_all
 from troth.diagnostics import render
 from troth.rules.load import load_binding, load_policy
 
@@ -62,13 +63,14 @@ def explain(
 
 def _case(policy: Path, named: str, binding: Path | None) -> tuple[CaseFile, Case | None]:
     path, _, name = named.rpartition("#")
-    files, found = load_all([Path(path) if path else policy / CASES], policy, binding)
-    if not files or any(one.is_error for one in found):
+    paths = (Path(path),) if path else case_paths(policy)
+    files, found = load_all(paths, policy, binding)
+    if any(one.is_error for one in found):
         return CaseFile(name=path, policy=None, binding=None, diagnostics=tuple(found)), None
-    case = next((case for case in files[0].cases if case.id == name), None)
-    if case is None:
-        raise click.UsageError(f"{files[0].name} has no case {name}")
-    return files[0], case
+    named_so = [(file, case) for file in files for case in file.cases if case.id == name]
+    if not named_so:
+        raise click.UsageError(f"{path or policy} has no case {name}")
+    return named_so[0]
 
 
 def _request(request: str, headers: tuple[str, ...], cookies: tuple[str, ...], body: str | None) -> dict[str, object]:
