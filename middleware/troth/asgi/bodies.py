@@ -14,7 +14,8 @@ from troth.filters.ages import age
 from troth.filters.multipart import File, Part
 from troth.filters.places import Path, Place
 from troth.filters.probes import Known
-from troth.filters.splicing import Edit
+from troth.filters.splicing import Cuts, Edit
+from troth.filters.tagging import Tags
 from troth.model.facts import Age, Direction, Field
 from troth.model.words import UNDECLARED, Carrier
 from troth.runtime.tags import Tagging, to_age
@@ -166,6 +167,22 @@ class Read:
         return list(dict.fromkeys(one for one in self.at(name) if one is not None))
 
 
+FieldFound = tuple[Field, int, object]
+"""A field of a body, the number of values at its place, and the key by which it is edited."""
+
+
+class Sliced:
+    """A large JSON body: what `asgi.large` found in it or why it cannot be read, and what has to go from it."""
+
+    __slots__ = ("body", "cuts", "failure", "tags")
+
+    def __init__(self, body: bytes | bytearray) -> None:
+        self.body = body
+        self.tags = Tags()
+        self.failure: UnreadableBody | None = None
+        self.cuts: Cuts | None = None
+
+
 def read_body(
     kind: str, raw: bytes, content_type: bytes, encoding: bytes, limit: int, tagging: Tagging, today: date,
     known: Known, direction: Direction,
@@ -173,21 +190,24 @@ def read_body(
     """Read a body for its fields. Raises UnreadableBody for what cannot be read whole."""
     body = coding.decode(raw, encoding or None, limit=limit)
     if kind == "json":
-        return _read_json(body, tagging, today, known, direction)
+        tags = tagging.json.tag(body, today=today, known=known)
+        read = Read(body)
+        read.fields = fields_of(tags, direction)
+        read.ages = [(place.path, found) for place, stated in tags.ages if (found := to_age(stated)) is not None]
+        read.edit = lambda edits: tagging.json.edit(body, by_place(edits), known=known)
+        read.at = lambda name: _at(body, name)
+        return read
     return _read_pairs(kind, body, content_type, tagging, today, known)
 
 
-def _read_json(body: bytes, tagging: Tagging, today: date, known: Known, direction: Direction) -> Read:
-    read = Read(body)
-    tags = tagging.json.tag(body, today=today, known=known)
+def fields_of(tags: Tags, direction: Direction) -> list[FieldFound]:
+    """Return the fields of a JSON body in which `tags` were found."""
+    fields: list[FieldFound] = []
     for place, n in tags.places.items():
         for category in place.categories or (UNDECLARED,):
             field = Field(category=category, carrier=Carrier.JSON, direction=direction, name=place.shown)
-            read.fields.append((field, n, (place.path, category)))
-    read.ages = [(place.path, found) for place, stated in tags.ages if (found := to_age(stated)) is not None]
-    read.edit = lambda edits: tagging.json.edit(body, by_place(edits), known=known)
-    read.at = lambda name: _at(body, name)
-    return read
+            fields.append((field, n, (place.path, category)))
+    return fields
 
 
 def by_place(edits: Mapping[object, Edit]) -> Callable[[Place], Edit | None]:

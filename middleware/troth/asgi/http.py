@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from troth._types import ASGIApp, HeaderList, Message, Receive, Scope, Send
-from troth.asgi import deadlines, happenings, hints, inbound, outbound, pages, records, telling
+from troth.asgi import deadlines, happenings, hints, inbound, large, outbound, pages, records, telling
 from troth.asgi.bodies import with_kept_headers
 from troth.asgi.denial import answer, deny, policy_link, problem
 from troth.asgi.guard import Guard
@@ -20,6 +20,7 @@ from troth.engines.embedded.operators import is_protected
 from troth.engines.embedded.views import ExchangeView
 from troth.errors import LedgerError, TrailError
 from troth.filters.cookies import Jar
+from troth.filters.slices import LARGE
 from troth.model.binding import Limits
 from troth.model.words import NONE, Phase
 from troth.runtime.line import encode
@@ -33,8 +34,8 @@ class HttpExchange:
     """Carries one exchange through its phases. Settings live on the guard; what is here belongs to one request."""
 
     __slots__ = (
-        "_app", "_buffer", "_closed", "_guard", "_guarded", "_head", "_held_size", "_incoming", "_line_due", "_page",
-        "_receive", "_scope", "_send", "_start", "_streams", "_writes", "choosing", "consent_cookies",
+        "_app", "_buffer", "_closed", "_gathers", "_guard", "_guarded", "_head", "_held_size", "_incoming", "_line_due",
+        "_page", "_receive", "_scope", "_send", "_start", "_streams", "_writes", "choosing", "consent_cookies",
         "consent_headers", "jar", "judging",
     )  # fmt: skip
 
@@ -54,7 +55,7 @@ class HttpExchange:
         self._buffer: list[Message] | None = None
         self._start: Message | None = None
         self._held_size = 0
-        self._closed = self._line_due = self._streams = self._guarded = self._page = False
+        self._closed = self._line_due = self._streams = self._guarded = self._page = self._gathers = False
         self._writes: Writes | None = None
         self.consent_cookies: list[bytes] = []
         """`Set-Cookie` values that a choice made through the API brings."""
@@ -163,6 +164,7 @@ class HttpExchange:
         self._start = message
         if self._holds(message):
             self._buffer = []
+            self._gathers = not self._page and large.is_fit(judging, message)
             self._streams = False
         else:
             await self._decide(None, [])
@@ -196,6 +198,8 @@ class HttpExchange:
             return
         self._buffer.append(message)
         self._held_size += len(message.get("body", b""))
+        if self._gathers and self._held_size > LARGE:
+            large.gather(self._buffer)
         if not message.get("more_body", False) or self._held_size > _limits(self.judging).hold_response:
             await self._release()
 
@@ -224,17 +228,16 @@ class HttpExchange:
         if start is None:
             return
         limit = _limits(judging).hold_response
-        if self._page:
+        if read and not self._page:
+            await self._look(start, read, limit)
+        elif self._page:
             judging.shown = await pages.shown(judging, self._scope, start, read, limit)
             read = None
-        elif read and judging.x.route is not None and judging.x.route.records is not None:
-            people = judging.runtime.people[id(judging.site)]
-            raw = b"".join(part.get("body", b"") for part in read)
-            judging.records = await records.gather(judging, people, raw, start, limit)
         outgoing = outbound.judge(judging, start, read, limit, self.jar, self.consent_cookies, self._scope)
         if judging.denial is not None:
             await self._deny(title="The response could not be read" if outgoing.unreadable else None)
             return
+        await large.cut(judging, outgoing)
         if not await self._record():
             await self._unrecorded()
             return
@@ -248,8 +251,20 @@ class HttpExchange:
         if self.consent_headers:
             outgoing.start = {**outgoing.start, "headers": [*outgoing.start["headers"], *self.consent_headers]}
         await self._pass(outgoing.start)
-        for message in held if read is None else outgoing.body:
-            await self._pass(message)
+        await self._send_body(held if read is None else outgoing.body)
+
+    async def _send_body(self, body: list[Message]) -> None:
+        await large.send_on(self.judging.sliced, body, self._pass)
+
+    async def _look(self, start: Message, read: list[Message], limit: int) -> None:
+        """Look at a held body as far as that takes others to ask, or more time than one turn of the loop."""
+        judging = self.judging
+        if judging.x.route is not None and judging.x.route.records is not None:
+            people = judging.runtime.people[id(judging.site)]
+            raw = b"".join(part.get("body", b"") for part in read)
+            judging.records = await records.gather(judging, people, raw, start, limit)
+        else:
+            judging.sliced = await large.tagged(judging, read, start, limit)
 
     async def _record(self) -> bool:
         """Write what the route records, if the app has accepted it. False where that could not be written."""

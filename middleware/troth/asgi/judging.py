@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from troth._types import HeaderList
+from troth.asgi.bodies import FieldFound, Sliced
 from troth.consent.device import ConsentReading
 from troth.engines.embedded import CompiledRule
 from troth.engines.embedded.views import CookieView, ExchangeView, FieldView, PageView, View
@@ -21,8 +22,6 @@ from troth.runtime.site import Site
 
 Observer = Callable[[Exchange, tuple[Finding, ...], Denial | None], None]
 """Is given each exchange as it was judged: for the case runner and tests, which hold it against the reference."""
-FieldFound = tuple[Field, int, object]
-"""A field of a body, the number of values at its place, and the key by which it is edited."""
 _TAKES_AWAY = (Action.WITHHOLD, Action.DENY)
 
 
@@ -89,7 +88,7 @@ class Judging:
     __slots__ = (
         "_by_fields", "_may_deny", "changed", "closing", "consent", "cookies_in", "cookies_out", "denial",
         "depends", "duties", "edits", "fields", "happened", "head", "inspect", "known", "observed", "open", "page",
-        "params", "reasons", "records", "runtime", "seen", "shown", "site", "tags", "x",
+        "params", "reasons", "records", "runtime", "seen", "shown", "site", "sliced", "tags", "x",
     )  # fmt: skip
 
     def __init__(self, runtime: Runtime, site: Site, x: Exchange, params: Mapping[str, str], *, observed: bool) -> None:
@@ -118,6 +117,8 @@ class Judging:
         """The records of the response, where the route binds some."""
         self.shown: frozenset[str] | Missing = PENDING
         """The marks that the page shows, where it was read."""
+        self.sliced: Sliced | None = None
+        """A large response that was read a slice at a time."""
         self.changed = False
         """A consent was recorded in this exchange."""
         self.happened: dict[str, str] = {}

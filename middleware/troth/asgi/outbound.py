@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
 from troth._types import HeaderList, Message, Scope
-from troth.asgi.bodies import read_body
+from troth.asgi.bodies import FieldFound, Sliced, fields_of, read_body
 from troth.asgi.inbound import guards_of, report_fields
 from troth.asgi.judging import Judging, Sent, takes_away
 from troth.asgi.request import body_kind
@@ -20,6 +21,7 @@ from troth.filters import headers as pairs
 from troth.filters.cookies import Jar
 from troth.filters.probes import probe_cookie
 from troth.filters.set_cookie import SetCookie, Wanted
+from troth.filters.splicing import Edit
 from troth.model.facts import UNREADABLE, Cookie, Direction, Page
 from troth.model.findings import Denial, Finding
 from troth.model.period import Period
@@ -36,6 +38,8 @@ class Outgoing:
     start: Message
     body: list[Message]
     unreadable: bool = False
+    edits: Mapping[object, Edit] = field(default_factory=dict)
+    """What is still to be taken out of a large body."""
 
 
 def content_type(message: Message) -> bytes:
@@ -77,7 +81,9 @@ def judge(
     x = judging.x
     sent = Sent(headers)
     body: bytes | None = None
-    if buffer is not None:
+    if judging.sliced is not None:
+        _sliced_body(judging, judging.sliced, outgoing)
+    elif buffer is not None:
         body = _held_body(judging, headers, buffer, limit, outgoing)
     elif _hides_records(judging, start):
         _unreadable(judging, "records in a form that cannot be read", outgoing)
@@ -143,13 +149,25 @@ def _held_body(
         return None
     if judging.records is not None:
         return judging.records.judge(read.fields)
-    edits = report_fields(judging, read.fields)
-    if not judging.depends:
-        judging.depends = any(judging.head.field_depends(field.category, Carrier.JSON) for field, _, _ in read.fields)
-    if not edits:
-        return None
-    edited = read.edit(edits)
+    edits = _edits(judging, read.fields)
+    edited = read.edit(edits) if edits else read.body
     return None if edited is read.body else edited
+
+
+def _sliced_body(judging: Judging, sliced: Sliced, outgoing: Outgoing) -> None:
+    """Report the fields of a large body that was read already; what has to go from it is for `asgi.large`."""
+    if sliced.failure is not None:
+        _unreadable(judging, sliced.failure.reason, outgoing)
+    else:
+        outgoing.edits = _edits(judging, fields_of(sliced.tags, Direction.RESPONSE))
+
+
+def _edits(judging: Judging, fields: list[FieldFound]) -> Mapping[object, Edit]:
+    """Report the fields of a response; return what has to go."""
+    edits = report_fields(judging, fields)
+    if not judging.depends:
+        judging.depends = any(judging.head.field_depends(field.category, Carrier.JSON) for field, _, _ in fields)
+    return edits
 
 
 def _unreadable(judging: Judging, reason: str, outgoing: Outgoing) -> None:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from troth._types import HeaderList, Message
-from troth.asgi.bodies import as_text
-from troth.asgi.judging import FieldFound, Judging, masks, takes_away
+from troth.asgi.bodies import FieldFound, as_text
+from troth.asgi.judging import Judging, masks, takes_away
 from troth.asgi.rows import START, FieldEdits, Rows, edit_of, is_rows, read
 from troth.engines.embedded.views import RecordView
 from troth.errors import UnreadableBody

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, Protocol
 
-from troth.asgi.bodies import Read
+from troth.asgi.bodies import FieldFound, Read
 from troth.asgi.inbound import report_fields
-from troth.asgi.judging import FieldFound, Judging
+from troth.asgi.judging import Judging
 from troth.asgi.records import Records, aged, counts_of, edit_for, found_in, in_json, judge_one, since_of, subjects_of
 from troth.asgi.request import FORM, JSON, MULTIPART, Head, body_kind
 from troth.asgi.rows import START, Rows, is_rows

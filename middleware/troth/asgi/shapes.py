@@ -11,6 +11,7 @@ from troth.asgi.ground import Ground
 from troth.asgi.judging import masks, takes_away
 from troth.errors import UnreadableBody
 from troth.filters.places import Node, Place
+from troth.filters.slices import LARGE
 from troth.filters.splicing import Edit
 from troth.filters.tagging import Look
 from troth.model.facts import Direction
@@ -65,7 +66,7 @@ class Shapes:
     def __init__(self, ground: Ground, today: date) -> None:
         limits = (ground.route.limits if ground.route else None) or ground.site.binding.limits
         self._ground = ground
-        self._limit = limits.hold_response
+        self._limit = min(limits.hold_response, LARGE)
         self._tagger = ground.site.tagging(ground.route).json
         self._find = find_places if self._tagger.screened else None
         self._look = self._tagger.look

@@ -7,8 +7,10 @@ An object or list that loses its last member stays, empty.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Generator, Iterable, Iterator
 from enum import StrEnum
+from itertools import chain, islice
 from typing import Any, Final, Protocol, TypeVar
 
 from troth.filters.json_text import WHITE, decode
@@ -38,8 +40,12 @@ Every quantifier is possessive, and in a body that was decoded a token follows w
 """
 _OPENED: Final = (_OPENED_VALUE, _OPENED_ITEM)
 _KEYED: Final = (_VALUE, _OPENED_VALUE)
+_STEP: Final = 16
+_PART: Final = 64 * 1024
+"""Tokens between two steps, and bytes of a part."""
 MASKED_STRING: Final = b'"***"'
 MASKED_OTHER: Final = b"null"
+_INSTEAD: Final = (b"", MASKED_STRING, MASKED_OTHER)
 
 S = TypeVar("S")
 Cut = tuple[int, int, bytes]
@@ -86,6 +92,54 @@ def splice(body: bytes, guide: Guide[S]) -> bytes:
     return _without(body, cuts) if cuts else body
 
 
+class Cuts:
+    """The cuts of a large body in little room: three numbers each."""
+
+    __slots__ = ("_numbers", "gone")
+
+    def __init__(self) -> None:
+        self._numbers = array("Q")
+        self.gone = 0
+        """How many bytes less are left."""
+
+    def __bool__(self) -> bool:
+        return bool(self._numbers)
+
+    def add(self, cut: Cut) -> None:
+        """Add a cut behind all others."""
+        start, end, instead = cut
+        self._numbers.extend((start, end, _INSTEAD.index(instead)))
+        self.gone += end - start - len(instead)
+
+    def parts(self, body: bytes | bytearray) -> Iterator[bytes]:
+        """Yield what is left of a body, in parts that are made when they are asked for."""
+        numbers = iter(self._numbers)
+        part, at = bytearray(), 0
+        with memoryview(body) as view:
+            for start, end, instead in chain(zip(numbers, numbers, numbers, strict=True), ((len(view), 0, 0),)):
+                while at < start:
+                    upto = min(start, at + _PART - len(part))
+                    part += view[at:upto]
+                    at = upto
+                    if len(part) >= _PART:
+                        yield bytes(part)
+                        part.clear()
+                part += _INSTEAD[instead]
+                at = end
+        if part:
+            yield bytes(part)
+
+
+def splice_in_steps(body: bytes | bytearray, guide: Guide[S]) -> Generator[None, None, Cuts]:
+    """Find the same cuts a few members at a time, in a body that was found well-formed: it is not decoded here."""
+    splicer, cuts = _Splicer(body, guide), Cuts()
+    for found in splicer.steps():
+        for cut in found:
+            cuts.add(cut)
+        yield
+    return cuts
+
+
 def splice_paths(body: bytes, choose: Callable[[ConcretePath], Edit | None]) -> bytes:
     """Do the same by path: `choose` is given the keys and list indexes that lead to each member or item.
 
@@ -129,7 +183,7 @@ class _Splicer:
 
     __slots__ = ("_body", "_cuts", "_frames", "_guide", "_muted")
 
-    def __init__(self, body: bytes, guide: Guide[Any]) -> None:
+    def __init__(self, body: bytes | bytearray, guide: Guide[Any]) -> None:
         self._body = body
         self._guide = guide
         self._cuts: list[Cut] = []
@@ -139,9 +193,26 @@ class _Splicer:
 
     def cuts(self) -> list[Cut]:
         """Return all cuts, in order and apart from each other."""
-        end = len(self._body.rstrip(WHITE))
+        self._walk(self._tokens())
+        return self._cuts
+
+    def steps(self) -> Iterator[list[Cut]]:
+        """Yield the cuts that each few tokens bring."""
+        tokens = self._tokens()
+        for first in tokens:
+            self._walk(chain((first,), islice(tokens, _STEP)))
+            yield self._cuts
+            self._cuts.clear()
+
+    def _tokens(self) -> Iterator[re.Match[bytes]]:
+        end = len(self._body)
+        while end and self._body[end - 1] in WHITE:
+            end -= 1
+        return _TOKEN.finditer(self._body, 0, end)
+
+    def _walk(self, tokens: Iterable[re.Match[bytes]]) -> None:
         frames, judge, reads = self._frames, self._guide.judge, self._guide.reads_values
-        for match in _TOKEN.finditer(self._body, 0, end):
+        for match in tokens:
             kind = match.lastindex
             if self._muted:
                 self._skip(match, kind)
@@ -159,7 +230,6 @@ class _Splicer:
                 self._close(match)
             else:
                 self._item_or_open(match, kind)
-        return self._cuts
 
     def _item_or_open(self, match: re.Match[bytes], kind: int | None) -> None:
         if kind != _ITEM:

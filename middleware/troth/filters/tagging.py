@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from troth.filters.json_text import Members, decode, decode_all, is_empty, may_r
 from troth.filters.names import NONE
 from troth.filters.places import ITEM, Node, Path, Place, Shape
 from troth.filters.probes import NO_PROBES, NOBODY, Known, Probes, Screen
-from troth.filters.splicing import ConcretePath, Edit, splice
+from troth.filters.splicing import ConcretePath, Cuts, Edit, splice, splice_in_steps
 
 _CONTAINERS: Final = frozenset({dict, list, Members})
 Look = Callable[[object, str | None, Place | None, Node], Place | None]
@@ -111,6 +111,12 @@ class Tagger:
         if is_empty(body):
             return body
         return splice(body, _Editor(self.fresh_root(), self._probes, verdict, known))
+
+    def edit_in_steps(
+        self, body: bytes | bytearray, verdict: Verdict, *, known: Known = NOBODY
+    ) -> Generator[None, None, Cuts]:
+        """Find what `edit` takes out a few members at a time, in a body that `slices.tag_in_slices` has read."""
+        return splice_in_steps(body, _Editor(self.fresh_root(), self._probes, verdict, known))
 
     def tag_part(self, value: Any, path: Path, *, today: date, known: Known = NOBODY) -> Tags:
         """Return what stands in one decoded part of a body; `path` leads there, with `ITEM` for items of lists."""
