@@ -99,13 +99,9 @@ async def test_others_have_their_turn_while_a_large_body_is_read(shop: MakeShop)
 
 
 @pytest.mark.real
-def test_ten_megabytes_of_json_take_little_memory_and_keep_nobody_waiting() -> None:
-    peaks = {name: bench_large.memory(name) for name in bench_large.CASES}
-    stalls = bench_large.apart("stall")
-    print(peaks, stalls)
-    assert max(peaks.values()) <= bench_large.BARS["memory"]
-    assert max(usual for _, usual in stalls.values()) <= bench_large.BARS["stall"]
-    assert max(longest for longest, _ in stalls.values()) <= bench_large.BARS["stall"]
+@pytest.mark.parametrize("name", bench_large.CASES)
+def test_ten_megabytes_of_json_take_little_memory(name: str) -> None:
+    assert bench_large.memory(name) <= bench_large.BARS["memory"]
 
 
 @pytest.mark.real
