@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tests.differential.corpus import Ground
 from tests.differential.generate import Generator
@@ -29,6 +30,16 @@ class Tally:
     found_at: Counter[Phase] = field(default_factory=Counter)
     passed: int = 0
     disagreements: list[str] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Take in what another run over the same ground has seen."""
+        for mine, theirs in zip(self._counters(), other._counters(), strict=True):
+            mine.update(theirs)
+        self.passed += other.passed
+        self.disagreements += other.disagreements
+
+    def _counters(self) -> tuple[Counter[Any], ...]:
+        return self.fired, self.rested, self.actions, self.denied_at, self.found_at
 
 
 def compare(ground: Ground, seed: int, count: int) -> Tally:

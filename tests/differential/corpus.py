@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.golden import corpus as golden
-from troth.model.binding import NO_BINDING, Binding
+from troth.cases import load_cases
+from troth.model.binding import Binding
 from troth.model.policy import Policy
 from troth.rules import load_binding, load_inline, load_policy
 
 ROOT = Path(__file__).parents[2]
+CASES = "rules_test.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,7 @@ def grounds() -> Iterator[Ground]:
         one = golden.load(path)
         yield Ground(path.stem, one.policy, one.binding)
     yield words()
-    toontrack = whole("toontrack", ROOT / "example_app" / "binding.yaml")
-    if toontrack is not None:
-        yield toontrack
+    yield from whole("toontrack")
 
 
 def words() -> Ground:
@@ -43,11 +43,11 @@ def words() -> Ground:
     return Ground("words", inline.policy, inline.binding)
 
 
-def whole(slug: str, binding: Path) -> Ground | None:
-    """Load a policy folder with a binding, or None while it has no rules."""
+def whole(slug: str) -> Iterator[Ground]:
+    """Load a policy folder twice: with the binding of the example app, and with that of its cases, which can do all."""
     folder = ROOT / "policies" / slug
-    if not (folder / "rules.yaml").exists():
-        return None
     policy = load_policy(folder).require()
-    bound = load_binding(binding, policy).require() if binding.exists() else NO_BINDING
-    return Ground(slug, policy, bound)
+    yield Ground(f"{slug}-in-shop", policy, load_binding(ROOT / "example_app" / "binding.yaml", policy).require())
+    cases = load_cases(folder / CASES, policy=policy)
+    assert cases.binding is not None, cases.diagnostics
+    yield Ground(slug, policy, cases.binding)

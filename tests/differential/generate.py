@@ -41,6 +41,7 @@ _T = TypeVar("_T")
 _STATES = (ChoiceState.GRANTED,) * 4 + (ChoiceState.DECLINED, ChoiceState.WITHDRAWN)
 _REQUEST = (Carrier.QUERY, Carrier.PATH, Carrier.HEADER, Carrier.FORM, Carrier.JSON, Carrier.JSON, Carrier.MULTIPART)
 _RESPONSE = (Carrier.JSON, Carrier.JSON, Carrier.HEADER, Carrier.HTML)
+_PLACES = [(Direction.REQUEST, one) for one in _REQUEST] + [(Direction.RESPONSE, one) for one in _RESPONSE]
 _STATUSES = (200, 200, 200, 200, 201, 204, 302, 401, 403, 404, 451, 500)
 _OWN_ROUTES = ("policy", "consent", "refuse", "withdraw")
 _CLOCK = ((0.1, timedelta(days=-1)), (0.7, timedelta(0)), (0.8, timedelta(seconds=1)), (1.0, timedelta(days=40)))
@@ -89,7 +90,7 @@ class Generator:
         x.own_route = self.one(_OWN_ROUTES) if route is None and self.chance(0.1) else None
         x.signals = frozenset(self.some(SIGNALS, 2)) if self.chance(0.2) else frozenset()
         x.region = self._region()
-        x.serving = self.binding.serving
+        x.serving = self._serving()
         x.party = self._party(aim, route)
         x.asked = self._asked(route)
         x.bound = {name: self.one(FREE) for name in pools.bound if self.chance(0.85)}
@@ -108,6 +109,11 @@ class Generator:
 
     def _region(self) -> str | None:
         return self.one(self.pools.countries) if self.chance(0.85) else None
+
+    def _serving(self) -> str | None:
+        """Return where the app runs: a case may move it out of the country that the binding names."""
+        known = self.binding.serving
+        return known if known is None or self.chance(0.8) else self.one(self.pools.countries)
 
     def _party(self, aim: Target, route: Route | None) -> str:
         takes_part = route is not None and (route.party is not None or bool(self.binding.credentials))
@@ -312,14 +318,19 @@ class Generator:
         category = special if isinstance(special, str) and special == UNDECLARED else self.one(self._likely(aim))
         if isinstance(special, Carrier):
             return Field(category=category, carrier=special, direction=self._own_direction(special), name="n")
-        direction = self.one(tuple(Direction))
-        if any(carrier in (Carrier.REQUEST, Carrier.RESPONSE) for carrier in aim.carriers) and self.chance(0.6):
-            direction = Direction.REQUEST if Carrier.REQUEST in aim.carriers else Direction.RESPONSE
-        carrier = self.one(_REQUEST if direction is Direction.REQUEST else _RESPONSE)
+        direction, carrier = self._place(aim)
         record = self._inside(x, direction) if carrier is Carrier.JSON else None
         field = Field(category=category, carrier=carrier, direction=direction, name="n", record=record)
         in_body = direction is Direction.REQUEST and carrier in (Carrier.FORM, Carrier.JSON, Carrier.MULTIPART)
         return None if in_body and not has_body(x) else field
+
+    def _place(self, aim: Target) -> tuple[Direction, Carrier]:
+        """Return where a field stands: more often than not where the rule looks, where it says so."""
+        asked = [place for place in _PLACES if {Carrier(place[0].value), place[1]} & set(aim.carriers)]
+        if asked and self.chance(0.6):
+            return self.one(asked)
+        direction = self.one(tuple(Direction))
+        return direction, self.one(_REQUEST if direction is Direction.REQUEST else _RESPONSE)
 
     @staticmethod
     def _own_direction(carrier: Carrier) -> Direction:
