@@ -6,7 +6,6 @@ A number is read whole: of a longer row of groups no part is one. Every quantifi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from typing import Final
 
 from troth.filters.nearby import plain_digits, says_other, says_phone
@@ -40,11 +39,9 @@ _FEWEST_SAID: Final = 7
 _MOST_NATIONAL: Final = 12
 _MOST: Final = 15
 _MOST_WITH_PREFIX: Final = 18
-Sharper = Callable[[str, bool], bool | None]
-"""Given a number as written, and whether it is international: that it is one, that it is none, or None: cannot say."""
 
 
-def is_phone(text: str, sharper: Sharper | None = None) -> bool:
+def is_phone(text: str) -> bool:
     """Say whether a telephone number stands in `text`: international with ``+`` or ``00``, or national with separators.
 
     A bare run of digits is one only where a word for it stands before: it may as well be an id, a time or a price.
@@ -52,8 +49,8 @@ def is_phone(text: str, sharper: Sharper | None = None) -> bool:
     if len(text) <= _FEWEST_SAID or not _RUN.search(text):
         return False
     text = plain_digits(text)
-    return any(True for _ in _international(text, sharper)) or any(
-        _is_national(text, found, sharper) for found in _NATIONAL.finditer(_without_moments(text))
+    return _has_international(text) or any(
+        _is_national(text, found) for found in _NATIONAL.finditer(_without_moments(text))
     )
 
 
@@ -62,15 +59,11 @@ def _without_moments(text: str) -> str:
     return _MOMENT.sub(lambda found: "," * len(found[0]), text) if ":" in text or "-" in text else text
 
 
-def _international(text: str, sharper: Sharper | None) -> Iterator[str]:
-    if "+" not in text:
-        return
-    for found in _INTERNATIONAL.finditer(text):
-        if _FEWEST <= _digits(found[0]) <= _MOST and (sharper is None or sharper(found[0], True) is not False):
-            yield found[0]
+def _has_international(text: str) -> bool:
+    return "+" in text and any(_FEWEST <= _digits(found[0]) <= _MOST for found in _INTERNATIONAL.finditer(text))
 
 
-def _is_national(text: str, found: re.Match[str], sharper: Sharper | None) -> bool:
+def _is_national(text: str, found: re.Match[str]) -> bool:
     number, digits = found[0], _digits(found[0])
     if _DATE.match(number) or _PAIRS.fullmatch(number) or _AFTER.match(found.string, found.end()):
         return False
@@ -81,9 +74,7 @@ def _is_national(text: str, found: re.Match[str], sharper: Sharper | None) -> bo
     if says_other(text, found.start()):
         return False
     most = _MOST_WITH_PREFIX if number.startswith(("00", "011")) else _MOST_NATIONAL
-    is_one = _FEWEST <= digits <= most and _SHAPES.fullmatch(number) is not None
-    surely = sharper(number, False) if sharper is not None else None
-    return is_one if surely is None else surely
+    return _FEWEST <= digits <= most and _SHAPES.fullmatch(number) is not None
 
 
 def _digits(number: str) -> int:
