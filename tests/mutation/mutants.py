@@ -174,9 +174,15 @@ def conditions(node: MappingNode, pools: Pools) -> Iterator[Change]:
             if name in WORD_SIBLINGS:
                 sibling = WORD_SIBLINGS[name]
                 pairs = [*node.value[:at], (scalar(sibling), value), *node.value[at + 1 :]]
-                if not any(other.value == sibling for other, _ in node.value):
+                if not says_the_same(name, value) and not any(other.value == sibling for other, _ in node.value):
                     yield f"{name} is {sibling}", MappingNode(node.tag, pairs, flow_style=node.flow_style)
             yield from within(node, at, name, values(value, name, pools))
+
+
+def says_the_same(word: str, value: Node) -> bool:
+    """Tell whether `data` and `complete` mean the same here: of a single category, one of them is each of them."""
+    names = [value_of(one) for one in value.value] if isinstance(value, SequenceNode) else [value_of(value)]
+    return word in ("data", "complete") and len(names) == 1 and not names[0].startswith("of-")
 
 
 def several(listed: SequenceNode, pools: Pools) -> Iterator[Change]:

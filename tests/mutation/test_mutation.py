@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.mutation.harness import Ground, Tally, Verdict, run
+from tests.mutation.mutants import Pools, mutants
 
 ROOT = Path(__file__).resolve().parents[2]
 REVIEWED = Path(__file__).parent / "survivors.yaml"
@@ -137,6 +138,15 @@ def test_each_mutant_has_a_name_of_its_own_and_differs_from_the_rules(ground: Gr
     assert len({one.name for one in found}) == len(found)
     untouched = yaml.load(TEXTS["rules.yaml"], Loader=yaml.SafeLoader)
     assert [one.name for one in found if yaml.load(one.rules, Loader=yaml.SafeLoader) == untouched] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "swapped"),
+    [("email", False), ("[email]", False), ("personal-data", False), ("[email, gender]", True), ("of-purpose", True)],
+)
+def test_each_of_one_category_is_one_of_it_and_no_mutant(asked: str, swapped: bool) -> None:
+    rules = f"rules:\n- {{id: a, clause: A-1, for: exchange, match: {{data: {asked}}}}}\n"
+    assert ("a: match.data is complete" in [one.name for one in mutants(rules, Pools())]) == swapped
 
 
 def test_no_mutant_breaks_the_engine_or_parts_it_from_the_reference(verdicts: dict[str, Verdict]) -> None:
