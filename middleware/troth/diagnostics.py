@@ -104,6 +104,7 @@ CODES: dict[str, Code] = {
     "TR312": Code("an exception without one source"),
     "TR313": Code("an exception to an unknown rule"),
     "TR314": Code("a clause with a rule and without duty"),
+    "TR315": Code("a header that cannot be taken away"),
     # Policy and binding together.
     "TR401": Code("a route stands twice"),
     "TR402": Code("a kind of thing without rules", warning=True),

@@ -61,6 +61,8 @@ SHOP = """
 - {id: store, clause: C-7, for: exchange, match: {data: email, carrier: response},
    expect: {header: {Cache-Control: no-store, X-Kept: "yes"}}, otherwise: amend}
 - {id: frames, clause: C-7, for: page, expect: {header: {X-Frame-Options: deny}}, otherwise: amend}
+- {id: hints, clause: C-7, for: exchange, match: {not: {consent: ads}}, expect: {header: {Accept-CH: none}},
+   otherwise: amend}
 - {id: works, clause: C-8, for: exchange, match: {route: contact}, expect: {status: 2xx}, otherwise: alert}
 """
 BLOG = """
@@ -225,7 +227,7 @@ SENT = [
     (b"etag", b'"v"'), (b"cache-control", b"public"), (b"x-frame-options", b"DENY"), (b"vary", b"Accept"),
     (b"content-encoding", b"identity"), (b"X-Odd", b"1"), (b"x-kept", b"no"), (b"Set-Cookie", b"_ga=7"),
     (b"content-security-policy", b"default-src 'self'"), (b"fly-cdn-cache-control", b"x"), (b"Content-Length", b"1"),
-    (b"content-type", b"text/html"), (b"content-length", b"x"),
+    (b"content-type", b"text/html"), (b"content-length", b"x"), (b"accept-ch", b"DPR"), (b"Accept-CH", b"none"),
 ]  # fmt: skip
 LEAVES = [
     "a@b.example", "x a%40b.example", "+46 70 123 45 67", "4111 1111 1111 1111", "2026-05-04T10:00:00Z", "short",

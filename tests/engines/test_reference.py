@@ -548,6 +548,7 @@ def test_open_is_asked_of_public_protected_and_unbound_routes_only() -> None:
         ("Content-Security-Policy", "\"frame-ancestors 'self'\"", "frame-ancestors 'self' x.example", False),
         ("Permissions-Policy", "geolocation=()", "camera=(), geolocation=()", True),
         ("Policy-Next", "of-version", "2", True),
+        ("X-Kept", "None", "none", True),
     ],
 )
 def test_a_header_has_the_value_whatever_stands_beside_it(name: str, wanted: str, sent_: str, met: bool) -> None:
@@ -555,6 +556,24 @@ def test_a_header_has_the_value_whatever_stands_beside_it(name: str, wanted: str
     x = exchange(headers={name.lower(): (sent_,)}, coming="2")
     assert told(duty, x) == ([] if met else ["r alert"])
     assert told(duty, exchange(coming="2")) == ["r alert"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sent_", "met"),
+    [
+        ("none", (), True),
+        ("none", ("DPR",), False),
+        ("none", ("none",), False),
+        ("[DPR, none]", (), True),
+        ("[DPR, none]", ("dpr",), True),
+        ("[none, DPR]", ("Width", "DPR"), True),
+        ("[none, DPR]", ("Width",), False),
+    ],
+)
+def test_a_header_that_is_not_to_be_sent(wanted: str, sent_: tuple[str, ...], met: bool) -> None:
+    duty = f"id: r, for: exchange, expect: {{header: {{Accept-CH: {wanted}}}}}, otherwise: alert"
+    x = exchange(headers={"accept-ch": sent_} if sent_ else {})
+    assert told(duty, x) == ([] if met else ["r alert"])
 
 
 def test_attributes_that_are_not_there_have_a_meaning() -> None:

@@ -351,3 +351,10 @@ def test_a_mark_has_a_day_or_that_of_the_version(day: str) -> None:
 def test_a_day_of_a_mark_that_is_none_is_refused(day: str) -> None:
     loaded = load_inline(f"policy: {{identity: {{id: x}}, marks: {{m: {{date: '{day}', near: since}}}}}}")
     assert [one.code for one in loaded.diagnostics if one.is_error] == ["TR108"]
+
+
+def test_a_header_that_goes_contradicts_one_that_is_added() -> None:
+    rule = "- {{id: {}, clause: T-1, for: exchange, expect: {{header: {{Accept-CH: {}}}}}, otherwise: amend}}\n"
+    for first, second, found in (("none", "DPR", ["TR307"]), ("none", "none", []), ("[DPR, none]", "none", [])):
+        text = "policy: {}\nrules:\n" + rule.format("a", first) + rule.format("b", second)
+        assert [one.code for one in load_inline(text).diagnostics if one.is_error] == found

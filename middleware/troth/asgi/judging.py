@@ -231,10 +231,10 @@ class Judging:
         self._note(settled.findings)
         live = list(settled.live)
         for duty in settled.duties:
-            if duty.names.isdisjoint(sent.names()):
-                self.duties = (*self.duties, duty)
-            else:
+            if not duty.names.isdisjoint(sent.names()):
                 live.append(duty.rule)
+            elif duty.headers:
+                self.duties = (*self.duties, duty)
         return live
 
     def waits_restricting(self) -> bool:

@@ -25,6 +25,7 @@ from troth.filters.splicing import Edit
 from troth.model.facts import UNREADABLE, Cookie, Direction, Page
 from troth.model.findings import Denial, Finding
 from troth.model.period import Period
+from troth.model.rules import Header
 from troth.model.words import Action, Carrier, Phase, Thing
 from troth.runtime.heads import OWN_COOKIE, CookieEntry
 
@@ -93,9 +94,10 @@ def judge(
     if outgoing.unreadable or judging.settle_denial() is not None:
         return outgoing
     changed = filter_cookies(judging, headers, jar, extra, scope)
-    if content_type(start).partition(b";")[0].strip().lower() == b"text/html":
+    page = content_type(start).partition(b";")[0].strip().lower() == b"text/html"
+    if page:
         changed = _page(judging, changed, sent)
-    changed = _amended(judging, changed)
+    changed = _amended(judging, changed, page=page)
     if judging.depends:
         changed = caching.mark_etags(caching.made_private(caching.varied(changed)), judging.head.consent_tag)
     denial = judging.settle_denial()
@@ -329,8 +331,12 @@ def _page(judging: Judging, headers: HeaderList, sent: Sent) -> HeaderList:
     return headers if policy is None else pairs.appended_csp(headers, policy)
 
 
-def _amended(judging: Judging, headers: HeaderList) -> HeaderList:
+def _amended(judging: Judging, headers: HeaderList, *, page: bool) -> HeaderList:
     """Carry out the header duties whose rules amend."""
+    if not judging.depends:
+        hanging = judging.head.headers_by_consent
+        duties = (*hanging(Thing.EXCHANGE), *(hanging(Thing.PAGE) if page else ()))
+        judging.depends = any(_carried_out(judging, headers, duty) is not headers for duty in duties)
     if judging.duties:
         headers = [*headers, *(pair for duty in judging.duties for pair in duty.headers)]
     closing = judging.closing.findings if judging.closing is not None else ()
@@ -338,8 +344,15 @@ def _amended(judging: Judging, headers: HeaderList) -> HeaderList:
         if finding.action is not Action.AMEND or finding.dry or finding.thing not in (Thing.EXCHANGE, Thing.PAGE):
             continue
         for duty in judging.site.headers[finding.rule]:
-            view = ExchangeView(judging.site.engine.tables, judging.x)
-            value = header_value(view, duty.name, duty.values[0])
-            if value is not None:
-                headers = pairs.ensured(headers, duty.name.encode(), value.encode())
+            headers = _carried_out(judging, headers, duty)
     return headers
+
+
+def _carried_out(judging: Judging, headers: HeaderList, duty: Header) -> HeaderList:
+    """Return headers that have one of the values wanted: the same list where they do, else with the first of them."""
+    view = ExchangeView(judging.site.engine.tables, judging.x)
+    name = duty.name.encode()
+    values = [value.encode() for value in (header_value(view, duty.name, one) for one in duty.values) if value]
+    if not values or any(pairs.meets(headers, name, value) for value in values):
+        return headers
+    return pairs.ensured(headers, name, values[0])

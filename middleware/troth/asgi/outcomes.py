@@ -13,7 +13,8 @@ from troth.asgi.verdicts import Told
 from troth.filters import caching
 from troth.filters.set_cookie import within_budget
 from troth.model.facts import Direction
-from troth.runtime.heads import Settled
+from troth.model.words import NONE, Thing
+from troth.runtime.heads import Head, Settled
 
 SENT: Final = frozenset({b"content-type", b"content-length", b"set-cookie"})
 """What nearly every response has: a rule that asks for one of these is judged in full where it matters."""
@@ -55,7 +56,7 @@ def work_out(ground: Ground, kind: Kind) -> Outcome | None:
     if any(not duty.names.isdisjoint(SENT) for duty in duties):
         return None
     expiring = _expiring(ground, kind)
-    depends = kind.depends or kind.fields.depends or bool(expiring)
+    depends = kind.depends or kind.fields.depends or bool(expiring) or _hangs_on_consent(head, page=kind.page)
     added: HeaderList = []
     if kind.page:
         policy, varies = head.content_policy(head.residual.head)
@@ -65,6 +66,12 @@ def work_out(ground: Ground, kind: Kind) -> Outcome | None:
     if depends:
         added = caching.made_private(caching.varied(added))
     return Outcome([*expiring, *added], _line(ground, kind, settled))
+
+
+def _hangs_on_consent(head: Head, *, page: bool) -> bool:
+    """Whether a header would be added under another consent, or is under this one; nothing asked for was sent."""
+    duties = (*head.headers_by_consent(Thing.EXCHANGE), *(head.headers_by_consent(Thing.PAGE) if page else ()))
+    return any(NONE not in duty.values for duty in duties)
 
 
 def _expiring(ground: Ground, kind: Kind) -> HeaderList:
@@ -90,7 +97,7 @@ def _line(ground: Ground, kind: Kind, settled: list[Settled]) -> bytes:
         else:
             judging.found(verdict.findings, entry.name if entry.declared else None, Direction.RESPONSE)
     judging.closing, judging.page = settled[0], settled[1] if len(settled) > 1 else None
-    judging.duties = tuple(duty for one in settled for duty in one.duties)
+    judging.duties = tuple(duty for one in settled for duty in one.duties if duty.headers)
     judging.tags = kind.fields.tags
     for findings, category in kind.fields.found:
         judging.found(findings, category)

@@ -16,6 +16,8 @@ _BY_DIRECTIVE: Final = {
 }
 """Headers that are lists of directives, and what separates these; of any other the value up to ``;`` counts."""
 _OF_THE_OLD_BODY: Final = frozenset({b"content-md5", b"digest", b"content-digest", b"repr-digest", b"accept-ranges"})
+NOT_SENT: Final = b"none"
+"""As the wanted value of a header: that there is none."""
 _REMEMBERED: Final = 256
 _LONGEST: Final = 128
 Directives = dict[bytes, bytes]
@@ -53,11 +55,13 @@ def replaced(headers: HeaderList, name: bytes, value: bytes) -> HeaderList:
 def meets(headers: HeaderList, name: bytes, wanted: bytes) -> bool:
     """Say whether header `name` (lower case) has the `wanted` value.
 
-    Parameters and further directives do not matter, nor does case. A larger ``max-age`` of
-    `Strict-Transport-Security` passes, a smaller one does not, and only its first header counts. Of
-    `Content-Security-Policy` headers each is a policy, and one that has all the wanted directives will do.
+    `NOT_SENT` is met where no such header stands. Parameters and further directives do not matter, nor does case. A
+    larger ``max-age`` of `Strict-Transport-Security` passes, a smaller one does not, and only its first header counts.
+    Of `Content-Security-Policy` headers each is a policy, and one that has all the wanted directives will do.
     """
     found = values(headers, name)
+    if wanted == NOT_SENT:
+        return not found
     separator = _BY_DIRECTIVE.get(name)
     if separator is None:
         target = _bare(wanted)
@@ -73,11 +77,14 @@ def meets(headers: HeaderList, name: bytes, wanted: bytes) -> bool:
 def ensured(headers: HeaderList, name: bytes, wanted: bytes) -> HeaderList:
     """Return headers that meet `wanted` under `name` (lower case); the same object if they did. Doing it twice is once.
 
-    Directives are added to those that stand there. A further Content-Security-Policy is a header of its own, and
-    ``no-store`` replaces the whole `Cache-Control`, since nothing else makes sense beside it.
+    For `NOT_SENT` each such header goes. Directives are added to those that stand there. A further
+    Content-Security-Policy is a header of its own, and ``no-store`` replaces the whole `Cache-Control`, since nothing
+    else makes sense beside it.
     """
     if meets(headers, name, wanted):
         return headers
+    if wanted == NOT_SENT:
+        return without(headers, name)
     if name == b"content-security-policy":
         return [*headers, (name, wanted)]
     separator = _BY_DIRECTIVE.get(name)

@@ -126,7 +126,8 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """Duty: header `name` (lower case) has one of these `values`; ``of-version`` is the version's id."""
+    """Duty: header `name` (lower case) has one of these `values`; ``of-version`` is the version's id, ``none`` is met
+    where no such header is sent."""
 
     name: str
     values: tuple[str, ...]

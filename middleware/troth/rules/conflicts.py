@@ -8,7 +8,7 @@ from itertools import combinations
 
 from troth.model import rules as model
 from troth.model.rules import Condition, Rule
-from troth.model.words import Action, Mode, Word, reference
+from troth.model.words import NONE, Action, Mode, Word, reference
 from troth.rules.reader import Reader
 from troth.rules.rulefile import RuleFile
 
@@ -64,6 +64,8 @@ def _agree(ours: Sequence[str], theirs: Sequence[str]) -> bool:
 
 
 def _compatible(one: str, other: str) -> bool:
+    if NONE in (one, other):  # no header meets both that and a value
+        return one == other
     if one == other or reference(one) or reference(other):
         return True
     first, second = _directives(one), _directives(other)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from troth.model import rules as model
 from troth.model.rules import Condition
+from troth.model.words import NONE
 from troth.rules.facts import every
 from troth.rules.nodes import Mapping, Node, Scalar
 from troth.rules.reader import Kind, Reader
@@ -13,20 +14,48 @@ from troth.rules.shapes import Made, Many, OneOf, Record, Ref, Schema, Shape, Ta
 _STATUS = Text("a status", r"[1-5]xx|[1-5]\d\d|open", "TR112", "write `200`, `2xx` or `open`")
 STATUS: Shape[Condition] = Made(Many(_STATUS), lambda wanted: model.Status(wanted=wanted))
 _HEADERS = Table(HEADER_NAME, Many(TEXT), "a map of headers")
+_STAY: dict[str, str] = {
+    **dict.fromkeys(
+        ("content-encoding", "content-length", "content-range", "content-type", "trailer", "transfer-encoding"),
+        "no client could read the body without it",
+    ),
+    **dict.fromkeys(("location", "www-authenticate"), "its status means nothing without it"),
+    **dict.fromkeys(
+        ("cache-control", "content-security-policy", "vary"), "Troth sends it itself where a rule needs it"
+    ),
+    **dict.fromkeys(("connection", "date", "server"), "the server sends it after Troth: its own settings take it off"),
+    "set-cookie": "each cookie is a thing: write a rule `for: cookie`",
+    **dict.fromkeys(
+        ("accept-ranges", "x-permitted-cross-domain-policies", "x-robots-tag"),
+        "`none` is a value of its own: to ask for that, write `None`, since values are compared without case",
+    ),
+}
+"""Headers that no rule can take off a response, or that cannot be meant, and why."""
 _ATTRIBUTE_NAMES = ("lifetime", "secure", "http-only", "same-site", "domain")
 _ATTRIBUTES = Table(NAME, TEXT, "a map of attributes")
 
 
 class _Header:
-    """Names of headers, each with a value or a list of values of which one is enough."""
+    """Names of headers, each with a value or a list of values of which one is enough; `none`: it is not sent."""
+
+    special = (NONE,)
 
     def read(self, node: Node, reader: Reader) -> Condition | None:
         table = _HEADERS.read(node, reader)
         if table is not None and not table and isinstance(node, Mapping) and not node.pairs:
             reader.report("TR308", "this `header` names nothing", node, docs="rule header")
-        if not table:
+        if not table or not self._may_go(node, table, reader):
             return None
         return every([model.Header(name=name.lower(), values=values) for name, values in table.items()])
+
+    def _may_go(self, node: Node, table: dict[str, tuple[str, ...]], reader: Reader) -> bool:
+        """Whether every header that is not to be sent can be taken off a response."""
+        pairs = node.pairs if isinstance(node, Mapping) else ()
+        staying = [key for key, _ in pairs if NONE in table.get(key.text, ()) and key.text.lower() in _STAY]
+        for key in staying:
+            message = f"`none` takes a header off the response, which makes no sense of `{key.text}`"
+            reader.report("TR315", message, key, advice=_STAY[key.text.lower()], docs="rule header")
+        return not staying
 
     def schema(self) -> Schema:
         return _HEADERS.schema()

@@ -22,7 +22,7 @@ from troth.model.consent import NO_CHOICES, Choice, Choices, ChoiceState
 from troth.model.facts import ABSENT, PENDING, Cookie, Direction, Element, Exchange, Field, Page
 from troth.model.findings import Finding
 from troth.model.rules import All, Header
-from troth.model.words import Action, Carrier, Mode, Phase
+from troth.model.words import NONE, Action, Carrier, Mode, Phase, Thing
 from troth.runtime.site import Site
 
 _REMEMBERED: Final = 512
@@ -94,7 +94,10 @@ class _CookieTable(dict[bytes, CookieEntry]):
 
 @dataclass(frozen=True, slots=True)
 class HeaderDuty:
-    """A rule that only asks for headers: what is found and added where none of its `names` is among those sent."""
+    """A rule that only asks for headers: what is found and added where none of its `names` is among those sent.
+
+    Without `headers` it asks that some are not sent: nothing is found then.
+    """
 
     finding: Finding
     headers: tuple[tuple[bytes, bytes], ...]
@@ -130,6 +133,7 @@ class Head:
         self._depends: dict[tuple[str, Carrier], bool] = {}
         self._closings: dict[tuple[int, Seen], Settled] = {}
         self._page: Settled | None = None
+        self._by_consent: dict[Thing, tuple[Header, ...]] = {}
         x = residual.head
         self.quiet = not x.body_pending and not x.records_open and x.subject is None
         """Nothing of the request is still to come."""
@@ -269,6 +273,19 @@ class Head:
             )
         return self._depends[key]
 
+    def headers_by_consent(self, thing: Thing) -> tuple[Header, ...]:
+        """Return the header duties of rules on the exchange or the page that stand otherwise under another consent."""
+        found = self._by_consent.get(thing)
+        if found is None:
+            mine, *others = (_standings(self.site, one, thing) for one in (self.residual, *self.others()))
+            found = self._by_consent[thing] = tuple(
+                duty
+                for rule, standing in mine.items()
+                if any(other[rule] != standing for other in others)
+                for duty in self.site.headers[rule]
+            )
+        return found
+
     def content_policy(self, x: Exchange) -> tuple[bytes | None, bool]:
         """Return the CSP that holds back third parties, and whether it depends on consent.
 
@@ -315,8 +332,25 @@ def _duty(rule: CompiledRule, view: View, site: Site) -> HeaderDuty | None:
     found = site.engine.report(rule, (Action.DENY, planned.rule.clauses), None, view)
     if not simple or len(duties) != len(wanted) or None in values or not found:
         return None
-    headers = tuple((duty.name.encode(), (value or "").encode()) for duty, value in zip(duties, values, strict=True))
-    return HeaderDuty(found[0], headers, frozenset(name for name, _ in headers), rule)
+    headers = tuple(
+        (duty.name.encode(), (value or "").encode())
+        for duty, value in zip(duties, values, strict=True)
+        if NONE not in duty.values
+    )
+    return HeaderDuty(found[0], headers, frozenset(duty.name.encode() for duty in duties), rule)
+
+
+def _standings(site: Site, residual: Residual, thing: Thing) -> dict[str, tuple[int, ...]]:
+    """Say of each rule that amends headers how it stands before the app has answered."""
+    x = residual.head.but(phase=Phase.HEAD, headers=PENDING, page=Page(shows=PENDING))
+    view = PageView(site.engine.tables, x) if thing is Thing.PAGE else ExchangeView(site.engine.tables, x)
+    rules = [rule for rule in site.engine.rules[thing] if site.headers[rule.planned.rule.id] and _amends(rule)]
+    return {rule.planned.rule.id: (rule.match(view), *(judge(view) for judge, _ in rule.ways)) for rule in rules}
+
+
+def _amends(rule: CompiledRule) -> bool:
+    amending = any(effect.action is Action.AMEND for effect in rule.planned.effects)
+    return amending and rule.planned.rule.mode is Mode.ENFORCE
 
 
 def _tag(x: Exchange) -> bytes:

@@ -35,7 +35,7 @@ from troth.engines.embedded.views import (
 )
 from troth.model.facts import Actor, Direction, Missing, Person
 from troth.model.period import Period
-from troth.model.words import OWN, PROTECTED_TAGS, Carrier, Phase
+from troth.model.words import NONE, OWN, PROTECTED_TAGS, Carrier, Phase
 from troth.plan.compile import Op
 from troth.plan.tables import Tables
 
@@ -534,8 +534,8 @@ def _header(_tables: Tables, name: str, values: tuple[str, ...]) -> Judge:
             return OPEN
         sent = headers.get(name)
         if not sent:
-            return FALSE
-        wanted = [header_value(view, name, value) for value in values]
+            return known(NONE in values)
+        wanted = [header_value(view, name, value) for value in values if value != NONE]
         return known(any(one is not None and header_meets(name, sent, one) for one in wanted))
 
     return header

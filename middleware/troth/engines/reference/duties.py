@@ -202,7 +202,9 @@ _DIRECTIVES: Final = {
 def header_value(exchange: Exchange, asked: Header) -> Value:
     """Return whether a response header has one of the wanted values."""
     sent = _headers(exchange).get(asked.name, ())
-    wanted = [_header_wanted(exchange, asked.name, value) for value in asked.values]
+    if NONE in asked.values and not sent:
+        return truth.TRUE
+    wanted = [_header_wanted(exchange, asked.name, value) for value in asked.values if value != NONE]
     mark = _DIRECTIVES.get(asked.name)
     return truth.known(any(_has(sent, one, mark) for one in wanted if one))
 
