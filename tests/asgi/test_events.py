@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,12 @@ import pytest
 from tests.asgi.wire import NOW, Reply, Shop
 from troth.cases.compare import compare
 from troth.cases.stage import Judged
+from troth.consent.event_counts import MOST_KEYS, Counted, EventCounts
+from troth.errors import LedgerError
+from troth.home import Home
 from troth.model.facts import Exchange
-from troth.runtime.counting import MOST_KEYS, Counts
+from troth.model.period import Period
+from troth.runtime.counting import Counts
 
 POLICY = """
 policy:
@@ -151,15 +157,107 @@ async def test_a_denied_handshake_counts_as_well(shop: MakeShop) -> None:
     assert one.lines()[-1]["kind"] == "websocket"
 
 
-def test_counts_keep_what_a_limit_can_ask_for_and_no_more_keys_than_stated() -> None:
-    counts = Counts()
+async def test_a_restart_goes_on_counting(shop: MakeShop) -> None:
+    one = shop(NO_STATS + FEW)
+    for _ in range(2):
+        await one.ask("GET", "/stats")
+    one.close()
+    again = shop(NO_STATS + FEW)  # the same home
+    await again.ask("GET", "/stats")
+    assert ("few", "alert") in again.reasons()
+
+
+async def test_an_event_that_was_counted_too_often_is_refused_and_the_answer_passes(shop: MakeShop) -> None:
+    one = shop(
+        "- {id: twice, clause: E-4, for: event, match: {event: erasure-requested},"
+        " expect: {at-most: {count: 2, per: subject, within: P1D}}, otherwise: withhold}\n"
+    )
+    for person in ("ann", "ann", "bob", "ann"):
+        assert (await one.ask("GET", f"/erase/{person}")).status == 200
+    assert ["event" in line for line in one.lines()] == [True, True, True, False]
+    assert one.reasons() == [("twice", "withhold")]
+
+
+async def test_only_events_that_a_rule_counts_are_counted(shop: MakeShop, tmp_path: Path) -> None:
+    one = shop(NO_STATS + FEW)
+    await one.ask("POST", "/erase")
+    assert keys(tmp_path) == []
+    await one.ask("GET", "/stats")
+    (key,) = keys(tmp_path)
+    assert key.startswith("shop\n\ndenied\nclient\np_")
+
+
+async def test_while_the_file_does_not_answer_a_process_counts_for_itself(
+    shop: MakeShop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = shop(NO_STATS + FEW)
+
+    def fails(*_: object) -> None:
+        raise LedgerError("no disk")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EventCounts, "add", fails)
+        for _ in range(3):
+            await one.ask("GET", "/stats")
+    assert ("few", "alert") in one.reasons()
+    assert "counted by this process alone" in caplog.text
+    await one.ask("GET", "/stats")
+    assert ("few", "alert") not in one.reasons(), "the file has not seen those that it did not take"
+
+
+def keys(folder: Path) -> list[str]:
+    with closing(sqlite3.connect(folder / "home" / "events.sqlite3")) as connection:
+        return [row[0] for row in connection.execute("SELECT key FROM counts ORDER BY rowid")]
+
+
+def test_a_file_of_deadlines_alone_learns_to_count(tmp_path: Path) -> None:
+    home = Home.open(tmp_path / "home")
+    EventCounts.open(home.events, home.lock).close()
+    with closing(sqlite3.connect(home.events)) as connection:
+        connection.executescript("DROP TABLE counts; PRAGMA user_version = 1")
+    counts = EventCounts.open(home.events, home.lock)
+    assert counts.add([counted("a")], NOW) == [(NOW,)]
+    counts.close()
+
+
+def counted(key: str, limit: int = 2, within: str = "PT1M") -> Counted:
+    return Counted(key=key, limit=limit, within=Period.parse(within))
+
+
+@pytest.fixture(params=["memory", "file"])
+def add(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Count under one key, where a process counts alone and where all workers count together."""
+    home = Home.open(tmp_path / "home")
+    store, alone = EventCounts.open(home.events, home.lock), Counts()
+    one = alone.add_here if request.param == "memory" else store.add
+    yield lambda what, at: one([what], at)[0]
+    store.close()
+
+
+def test_counts_keep_what_a_limit_can_ask_for(add: Callable[..., Any]) -> None:
     times = [NOW + timedelta(seconds=n) for n in range(5)]
-    latest = [counts.add(("", 2, "denied", "client", "a"), at, 2) for at in times]
+    latest = [add(counted("a"), at) for at in times]
     assert latest[0] == (times[0],)
     assert latest[-1] == tuple(times[-3:])
-    other = counts.copy()
-    other.add(("", 2, "denied", "client", "a"), times[-1], 2)
-    assert counts.add(("", 2, "denied", "client", "a"), times[0], 2) == (*times[-2:], times[0])
-    for n in range(MOST_KEYS):
-        counts.add(("", 2, "denied", "client", f"b{n}"), NOW, 2)
-    assert counts.add(("", 2, "denied", "client", "a"), NOW, 2) == (NOW,)
+    assert add(counted("b", limit=0), NOW) == (NOW,)
+    assert add(counted("b", limit=0), NOW) == (NOW,)
+    assert add(counted("a", limit=1), times[-1]) == (times[-1],) * 2, "a limit that was lowered"
+
+
+def test_the_key_that_was_quiet_longest_goes_first(add: Callable[..., Any]) -> None:
+    add(counted("a"), NOW)
+    add(counted("b"), NOW + timedelta(seconds=1))
+    add(counted("a"), NOW + timedelta(seconds=2))
+    for n in range(MOST_KEYS - 1):
+        add(counted(f"c{n}"), NOW + timedelta(seconds=3))
+    assert len(add(counted("a"), NOW + timedelta(seconds=4))) == 3
+    assert len(add(counted("b"), NOW + timedelta(seconds=5))) == 1
+
+
+def test_a_key_is_forgotten_when_its_period_has_passed(tmp_path: Path) -> None:
+    home = Home.open(tmp_path / "home")
+    store = EventCounts.open(home.events, home.lock)
+    store.add([counted("a"), counted("b", within="P1D")], NOW)
+    store.add([counted("c")], NOW + timedelta(minutes=2))
+    assert keys(tmp_path) == ["b", "c"]
+    store.close()

@@ -1,7 +1,7 @@
 """What the workers serve: an app that says which worker it is and what it saw, under the Toontrack policy.
 
 Environment: `SEEN_STARTING` is a folder in which two workers meet before they begin, so that they begin at once; while
-`GUARDED_BY` is another policy folder than Toontrack's;
+`GUARDED_BY` is another policy folder than Toontrack's, `BOUND_BY` the binding that goes with it;
 the file `DIE_UNANNOUNCED` exists, a worker dies between the commit of a ledger write and telling the others of it.
 """
 
@@ -115,6 +115,7 @@ def make() -> ASGIApp:
     Generation._announce = DyingGeneration.announce  # type: ignore[method-assign,assignment]  # that is the fault
     _wait_for_the_others()
     began = time.perf_counter()
-    guarded = troth.PolicyMiddleware(app, policy=os.environ.get("GUARDED_BY", TOONTRACK), binding=BINDING)
+    binding = os.environ.get("BOUND_BY", BINDING)
+    guarded = troth.PolicyMiddleware(app, policy=os.environ.get("GUARDED_BY", TOONTRACK), binding=binding)
     (Path(os.environ["SEEN_STARTING"]) / f"{os.getpid()}.seconds").write_text(str(time.perf_counter() - began))
     return guarded

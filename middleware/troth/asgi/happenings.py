@@ -7,13 +7,14 @@ already; of it rules can only speak.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
 from troth._types import Scope
 from troth.asgi.choosing import refusing
 from troth.asgi.judging import Judging
+from troth.consent.event_counts import Counted
 from troth.engines.embedded.views import EventView
 from troth.model.facts import Actor, Event, Person
 from troth.model.words import OWN, UNDECLARED, Phase, Thing
@@ -24,27 +25,27 @@ _NOT_ACCEPTED: Final = 400
 _CLIENT: Final = "client"
 
 
-def accepted(judging: Judging, scope: Scope) -> None:
+async def accepted(judging: Judging, scope: Scope) -> None:
     """Let the event of a route happen, now that the app has answered."""
     route = judging.x.route
     if route is None or route.event is None or (judging.x.status or 0) >= _NOT_ACCEPTED:
         return
-    if not refusing(_happen(judging, scope, route.event)):
+    if not refusing(await _happen(judging, scope, route.event)):
         judging.happened["event"] = route.event
 
 
-def denied(judging: Judging, scope: Scope) -> None:
+async def denied(judging: Judging, scope: Scope) -> None:
     """Let a denial happen. Where a rule speaks of it, the line names the client by a digest.
 
     Of a device that refused or signals no, and of a known child, it does not.
     """
-    reasons = _happen(judging, scope, DENIED)
+    reasons = await _happen(judging, scope, DENIED)
     client = _address(scope)
     if reasons and client is not None and not judging.head.refuses and not is_known_child(judging.x):
         judging.happened[_CLIENT] = judging.runtime.names.digest(_CLIENT, client)
 
 
-def _happen(judging: Judging, scope: Scope, name: str) -> list[Reason]:
+async def _happen(judging: Judging, scope: Scope, name: str) -> list[Reason]:
     """Judge an event with all that is known; what is found stands in the line of the exchange."""
     engine, x = judging.site.engine, judging.x
     rules = engine.rules[Thing.EVENT]
@@ -52,7 +53,7 @@ def _happen(judging: Judging, scope: Scope, name: str) -> list[Reason]:
         return []
     x.phase = Phase.END
     x.fields = tuple(judging.fields)
-    event = Event(name=name, at=x.now, recent=_recent(judging, scope, name))
+    event = Event(name=name, at=x.now, recent=await _recent(judging, scope, name))
     item = len(x.events) if judging.observed else None
     found = engine.settle(rules, EventView(engine.tables, x, event), item)
     if judging.observed:
@@ -61,17 +62,23 @@ def _happen(judging: Judging, scope: Scope, name: str) -> list[Reason]:
     return [(finding, name, None) for finding in found]
 
 
-def _recent(judging: Judging, scope: Scope, name: str) -> Mapping[str, tuple[datetime, ...]]:
-    """Count the event by all that rules count by, as far as that is known; returns the latest instants of each."""
-    runtime, site, now = judging.runtime, judging.site, judging.x.now
-    recent: dict[str, tuple[datetime, ...]] = {}
-    for per, limit in site.counts.items():
+async def _recent(judging: Judging, scope: Scope, name: str) -> Mapping[str, tuple[datetime, ...]]:
+    """Count the event by all that rules count it by, as far as that is known; returns the latest instants of each."""
+    if name not in judging.site.counts:
+        return {}
+    counted = dict(_counted(judging, scope, name))
+    latest = await judging.runtime.counts.add(tuple(counted.values()), judging.x.now)
+    return dict(zip(counted, latest, strict=True))
+
+
+def _counted(judging: Judging, scope: Scope, name: str) -> Iterator[tuple[str, Counted]]:
+    site = judging.site
+    for per, limit in site.counts[name].items():
         value = _counted_by(judging, scope, per)
         if value is not None:
             kind = "person" if per in ("subject", "actor") else per
-            key = (site.host, limit, name, per, runtime.names.digest(kind, value))
-            recent[per] = runtime.counts.add(key, now, limit)
-    return recent
+            key = (site.policy.identity.id, site.host, name, per, judging.runtime.names.digest(kind, value))
+            yield per, Counted(key="\n".join(key), limit=limit.count, within=limit.within)
 
 
 def _counted_by(judging: Judging, scope: Scope, per: str) -> str | None:

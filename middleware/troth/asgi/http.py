@@ -241,7 +241,7 @@ class HttpExchange:
         if not await self._record():
             await self._unrecorded()
             return
-        happenings.accepted(judging, self._scope)
+        await happenings.accepted(judging, self._scope)
         if not await deadlines.keep(judging):
             await self._unrecorded()
             return
@@ -288,7 +288,7 @@ class HttpExchange:
         if denial is None:
             return
         app_status, judging.x.status = judging.x.status, denial.status
-        happenings.denied(judging, self._scope)
+        await happenings.denied(judging, self._scope)
         if not self._write_line(app_status=app_status):
             await self._unwritten()
             return

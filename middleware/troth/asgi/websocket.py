@@ -106,7 +106,7 @@ class WebSocketExchange:
         if denial is None:
             return
         judging.x.status = denial.status
-        happenings.denied(judging, self._scope)
+        await happenings.denied(judging, self._scope)
         told, self._closed = self._tell(), True
         if "websocket.http.response" in (self._scope.get("extensions") or {}) and told:
             scope = {"method": "GET", **self._scope}

@@ -66,7 +66,7 @@ class Place:
     def set_scene(self, given: Given, now: datetime) -> dict[str, str]:
         """Record what is given; returns the cookies that the browser has from that."""
         self.stage.now, self.stage.given = now, given
-        self.runtime.counts = Counts()
+        self.runtime.counts = Counts()  # each case begins with none, and counts in memory
         if self.runtime.deadlines is not None:
             self.runtime.deadlines.clear()
         for person in self._people:

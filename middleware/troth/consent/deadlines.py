@@ -1,51 +1,23 @@
-"""Deadlines: what has to follow an event until when. One SQLite file per home, shared by all its workers.
-
-It stands beside the ledger, so that a write to it makes no worker read consents again. A row holds no personal
-identifier: the subject stands under the pseudonym that the trail knows.
+"""Deadlines: what has to follow an event until when, kept in the file of a home's events, for all its workers.
 
 Every write waits for the disk: call from a thread. All methods may be called from several threads, and after a fork.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import sqlite3
-import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from troth.consent import schema
 from troth.consent.batch import from_micros, to_micros
-from troth.consent.connection import Connection
+from troth.consent.event_file import EventFile
 from troth.consent.generation import Lock
-from troth.errors import HomeError, LedgerError
 
-SCHEMA: Final = 1
-_BUSY_MILLISECONDS: Final = 5000
 _AT_ONCE: Final = 100
 """So many are told in one look of the clock; the rest at the next."""
-_TABLES: Final = """
-CREATE TABLE deadlines (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    policy TEXT NOT NULL,
-    rule TEXT NOT NULL,
-    event TEXT NOT NULL,
-    subject TEXT NOT NULL,
-    wants TEXT NOT NULL,
-    at INTEGER NOT NULL,
-    remind INTEGER,
-    due INTEGER NOT NULL,
-    told TEXT NOT NULL
-);
-CREATE INDEX deadline_due ON deadlines (due);
-CREATE INDEX deadline_of ON deadlines (subject, policy);
-"""
 _INSERT: Final = """
 INSERT INTO deadlines (policy, rule, event, subject, wants, at, remind, due, told) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
@@ -80,26 +52,20 @@ class Deadline:
 class Deadlines:
     """The deadlines of one home. Make it with `open`; methods raise LedgerError where the file does not answer."""
 
-    def __init__(self, path: Path) -> None:
-        self._connection = Connection(path)
-        self._lock = threading.Lock()
+    def __init__(self, file: EventFile) -> None:
+        self._file = file
 
     @classmethod
     def open(cls, path: Path, lock: Lock) -> Deadlines:
         """Open the file at `path`, making it where it is missing. Raises HomeError where that cannot be done."""
-        try:
-            with lock():
-                _prepare(path)
-            return cls(path)
-        except (sqlite3.Error, OSError) as error:
-            raise HomeError(f"keeps no deadlines ({type(error).__name__})", path=str(path)) from error
+        return cls(EventFile.open(path, lock))
 
     def happened(self, event: str, *, policy: str, subject: str, at: datetime, begun: Iterable[Deadline]) -> None:
         """Note an event: what it follows in time is done with, what has to follow it is `begun`. All or nothing.
 
         Nothing follows an event of nobody, whose `subject` is empty.
         """
-        with self._writing() as connection:
+        with self._file.writing() as connection:
             if subject:
                 micros = to_micros(at)
                 connection.execute(_FOLLOWED, (subject, policy, micros, micros, event))
@@ -122,9 +88,9 @@ class Deadlines:
         self, now: datetime, policies: Collection[str], without: Collection[str], tell: Callable[[Deadline, bool], None]
     ) -> bool:
         asked = (to_micros(now), to_micros(now), json.dumps([*policies]), json.dumps([*without]))
-        if not self._read(asked):  # no lock is taken where nothing is due
+        if not self._file.rows(_NEXT, *asked):  # no lock is taken where nothing is due
             return False
-        with self._writing() as connection:
+        with self._file.writing() as connection:
             row = connection.execute(_NEXT, asked).fetchone()
             if row is None:
                 return False
@@ -139,51 +105,17 @@ class Deadlines:
 
     def open_ones(self) -> tuple[Deadline, ...]:
         """Return what has to follow still, the most urgent first."""
-        with self._lock:
-            query = f"SELECT {_COLUMNS} FROM deadlines ORDER BY due, seq"  # noqa: S608 - a constant
-            return tuple(_deadline(row) for row in self._connection.rows(query))
+        query = f"SELECT {_COLUMNS} FROM deadlines ORDER BY due, seq"  # noqa: S608 - a constant
+        return tuple(_deadline(row) for row in self._file.rows(query))
 
     def clear(self) -> None:
         """Forget all of them."""
-        with self._writing() as connection:
+        with self._file.writing() as connection:
             connection.execute("DELETE FROM deadlines")
 
     def close(self) -> None:
         """Close the connection of this process."""
-        self._connection.close()
-
-    def _read(self, asked: tuple[int | str, ...]) -> bool:
-        with self._lock:
-            return bool(self._connection.rows(_NEXT, *asked))
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                connection = self._connection.get()
-                connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
-                connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield connection
-                    connection.execute("COMMIT")
-                finally:
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
-            except sqlite3.Error as error:
-                raise LedgerError(f"deadlines could not be written ({type(error).__name__})") from error
-
-
-def _prepare(path: Path) -> None:
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    with contextlib.closing(schema.connect(path)) as connection:
-        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
-        if found == 0:
-            connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
-        elif found != SCHEMA:
-            raise sqlite3.DatabaseError(f"deadlines of schema {found}, not {SCHEMA}")
+        self._file.close()
 
 
 def _row(one: Deadline) -> tuple[object, ...]:

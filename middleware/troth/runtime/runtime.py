@@ -21,7 +21,7 @@ from troth.consent.desk import ConsentDesk
 from troth.errors import ConfigurationError, TrailError
 from troth.home import Home
 from troth.runtime import revisions
-from troth.runtime.counting import Counts
+from troth.runtime.counting import Counts, SharedCounts, open_counts
 from troth.runtime.deadlines import look, open_deadlines
 from troth.runtime.hooks import Hook
 from troth.runtime.line import encode
@@ -69,7 +69,8 @@ class Runtime:
         self.clock = clock or _utc_now
         self.seconds: Callable[[], float] = time.time if clock is None else lambda: clock().timestamp()
         """The same clock in seconds of Unix time."""
-        self.counts = Counts()
+        self.counts: Counts | SharedCounts = Counts()
+        """How often events happened lately; of all workers of the home where a rule counts."""
         self.home = Home.open(home)
         self.closed = threading.Event()
         """Set when the stores are closed: nothing is loaded any more."""
@@ -89,6 +90,8 @@ class Runtime:
         self.sites: Mapping[str, Site] = loaded.by_host
         if self.deadlines is None:
             self.deadlines = open_deadlines(self.home, loaded.by_host.values())
+        if not isinstance(self.counts, SharedCounts):
+            self.counts = open_counts(self.home, (site.counts for site in self.sites.values())) or self.counts
         self.first = loaded.first
         sites = self.sites.values()
         self.people = {id(site): People(site.policy, site.binding, self.ledger) for site in sites}
@@ -177,6 +180,8 @@ class Runtime:
         self.ledger.close()
         if self.deadlines is not None:
             self.deadlines.close()
+        if isinstance(self.counts, SharedCounts):
+            self.counts.close()
         self.generation.close()
 
 

@@ -67,7 +67,7 @@ class Site:
         self.attributes = {rule.id: tuple(_duties(rule.expect, Attribute)) for rule in policy.rules}
         self.keeps = {rule.id: tuple(_duties(rule.expect, Keep)) for rule in policy.rules}
         self.counts = limits_of(policy)
-        """By what rules count events, and how far."""
+        """Which events rules count, per what, and how far."""
         self.deadlines = deadlines_of(policy)
         """What rules want to follow an event, by rule."""
         self.follows = frozenset(duty.event for duties in self.deadlines.values() for duty in duties)
