@@ -140,6 +140,21 @@ async def test_form_pairs_are_cut_out(shop: MakeShop) -> None:
         assert answer.body_seen == b"a=1&email=x%40y.example"
 
 
+async def test_members_without_a_category_are_cut_out_where_no_other_rule_reads_the_body(shop: MakeShop) -> None:
+    """A rule that names `undeclared` reads bodies by itself: no category of the policy need be in danger."""
+    one = shop("- {id: odd, clause: C-4, for: field, match: {data: undeclared}}\n")
+    sent = await one.ask("POST", "/order", body=b'{"email": "a@b.example", "shoe": 43, "in": {"x": 1}}')
+    assert sent.body_seen == b'{"email": "a@b.example", "in": {}}'
+    form = await one.ask(
+        "POST", "/order", body=b"email=x%40y.example&shoe=43", kind=b"application/x-www-form-urlencoded"
+    )
+    assert form.body_seen == b"email=x%40y.example"
+    one.reply = as_json(b'{"email": "a@b.example", "shoe": 43}')
+    for route in ("/account", "/elsewhere"):
+        assert (await one.ask("GET", route)).body == b'{"email": "a@b.example"}'
+    assert [one.reasons(line) for line in one.lines()] == [[("odd", "withhold")]] * 4
+
+
 async def test_header_fields_are_removed(shop: MakeShop) -> None:
     one = shop(FIELDS)
     headers = [(b"x-email", b"a@b.example"), (b"x-gender", b"f"), (b"x", b"1"), (b"x-gender", b"m")]

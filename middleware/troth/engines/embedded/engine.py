@@ -40,7 +40,7 @@ from troth.model.facts import (
 )
 from troth.model.findings import Denial, Finding, Judgement
 from troth.model.policy import Policy
-from troth.model.words import OWN_COPY_TAGS, RESTRICTING, Action, Carrier, Mode, Phase, Thing
+from troth.model.words import OWN_COPY_TAGS, RESTRICTING, UNDECLARED, Action, Carrier, Mode, Phase, Thing
 from troth.plan import PlannedRule, Tables, compile_plan
 
 _MARK: Final = 8
@@ -240,11 +240,14 @@ class Engine:
         self._residuals: dict[object, Residual] = {}
         self._standings: dict[int, tuple[Choices, object, datetime, datetime]] = {}
         self._lasts = {name: row.lasts for name, row in policy.consents.items()}
-        self._strong = tuple(row.id for row in policy.data.values() if row.strong or row.probes)
-        self._all = tuple(policy.data)
+        self._strong = (*(row.id for row in policy.data.values() if row.strong or row.probes), UNDECLARED)
+        self._all = (*policy.data, UNDECLARED)
 
     def categories_on(self, route: object) -> Iterable[str]:
-        """Return the categories that a name can have on a route: all, or on none the strong and the probed ones."""
+        """Return the categories that a value can have on a route: all, or on none the strong and the probed ones.
+
+        `undeclared` is among them: rules about members without a category read bodies too.
+        """
         return self._strong if route is None else self._all
 
     def begin(self, exchange: Exchange) -> Run:
