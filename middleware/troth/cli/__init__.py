@@ -20,6 +20,7 @@ VERBS = {
     "test": "troth.cli.test:test",
     "coverage": "troth.cli.coverage:coverage",
     "explain": "troth.cli.explain:explain",
+    "word": "troth.cli.word:word",
     "audit": "troth.cli.audit:audit",
 }
 """Each verb and the command that it is; a verb is imported when it is called."""
