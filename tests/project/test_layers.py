@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "middleware" / "troth"
 
-LEAVES = frozenset({"_native", "_types", "_codes", "errors", "diagnostics", "home"})
+LEAVES = frozenset({"_native", "_types", "_codes", "errors", "diagnostics", "home", "manual"})
 WORDS = LEAVES | {"model", "plan"}
 SIBLINGS = frozenset({"consent", "rules", "engines", "filters", "audit"})
 CORE = WORDS | SIBLINGS | {"runtime"}

@@ -7,12 +7,24 @@ import binascii
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from troth.cases.plain import ANY_TEXT, JSON, By, Json, json_of, text_of, texts_of
+from troth.cases.plain import (
+    ANY_TEXT,
+    ANYTHING,
+    JSON,
+    TEXTS,
+    By,
+    Json,
+    json_of,
+    one_or_more,
+    text_of,
+    texts_of,
+    values_by_name,
+)
 from troth.cases.values import Answer, Body, Headers, Request, Url
 from troth.rules.nodes import Mapping, Node, Scalar, Sequence
 from troth.rules.reader import Reader, described
 from troth.rules.scalars import BOOL, HEADER_NAME, Int
-from troth.rules.shapes import Record, Row, scalar
+from troth.rules.shapes import Record, Row, Schema, scalar
 
 DOCS: Final = "cases"
 _BOUNDARY: Final = "troth-case"
@@ -87,9 +99,24 @@ def set_cookies(node: Node, reader: Reader) -> tuple[str, ...] | None:
     return texts_of(node, reader)
 
 
-HEADERS: By[Headers] = By(headers_of, {"type": ["object", "array"]})
-SENT: By[tuple[str, ...]] = By(sent_cookies, {"type": ["object", "array", "string"]})
-SET: By[tuple[str, ...]] = By(set_cookies, {"type": ["object", "array", "string"]})
+_PAIR: Final[Schema] = {
+    "anyOf": [
+        {"type": "string"},
+        {"type": "array", "items": ANYTHING, "minItems": 2, "maxItems": 2},
+        {**values_by_name(ANYTHING), "minProperties": 1, "maxProperties": 1},
+    ]
+}
+"""A name with its value: `name: value` as a text or a map of one, or `[name, value]`."""
+
+
+def _named_values() -> Schema:
+    named = {**values_by_name(TEXTS.schema()), "propertyNames": {**HEADER_NAME.schema(), "type": "string"}}
+    return {"anyOf": [named, {"type": "array", "items": _PAIR}]}
+
+
+HEADERS: By[Headers] = By(headers_of, _named_values)
+SENT: By[tuple[str, ...]] = By(sent_cookies, {"anyOf": [values_by_name(TEXTS.schema()), TEXTS.schema()]})
+SET: By[tuple[str, ...]] = By(set_cookies, {"anyOf": [values_by_name(ANYTHING), TEXTS.schema()]})
 
 # bodies ----------------------------------------------------------------------------------------------------------
 
@@ -158,9 +185,9 @@ def _bytes(node: Node, reader: Reader) -> bytes | None:
 
 _BODIES: Final[dict[str, Any]] = {
     "json": JSON,
-    "form": By(_form, {"type": ["object", "array"]}),
-    "multipart": By(_multipart, {"type": "object"}),
-    "ndjson": By(_lines, {"type": ["array", "string"]}),
+    "form": By(_form, {"anyOf": [values_by_name(TEXTS.schema()), {"type": "array", "items": _PAIR}]}),
+    "multipart": By(_multipart, lambda: values_by_name(one_or_more({"anyOf": [ANYTHING, _FILE.schema()]}))),
+    "ndjson": By(_lines, {"type": [*ANYTHING["type"], "array"]}),
     "csv": ANY_TEXT,
     "text": ANY_TEXT,
     "html": ANY_TEXT,
@@ -205,14 +232,16 @@ def url_of(node: Node, reader: Reader) -> Url | None:
     return Url(scheme=parts.scheme, host=parts.netloc, path=parts.path or "/", query=parts.query)
 
 
-URL: By[Url] = By(url_of, {"type": "string", "pattern": "^(https?:/)?/"})
-METHOD = By(lambda node, reader: (text_of(node, reader) or "").upper() or None, {"type": "string"})
+_ADDRESS: Final = r"(?:[hH][tT][tT][pP][sS]?://[^/?#]|/(?!/))"
+URL: By[Url] = By(url_of, {"type": "string", "pattern": f"^{_ADDRESS}"})
+METHOD = By(lambda node, reader: (text_of(node, reader) or "").upper() or None, ANYTHING)
+_STATUS: Final = Int(100, 599, "TR112")
 REQUEST = Record(
     "a request", {"method": METHOD, "url": URL, "headers": HEADERS, "cookies": SENT, **_BODIES}, ("url",), docs=DOCS
 )
 ANSWER = Record(
     "what the app answers",
-    {"status": Int(100, 599, "TR112"), "headers": HEADERS, "cookies": SET, "raises": BOOL, **_BODIES},
+    {"status": _STATUS, "headers": HEADERS, "cookies": SET, "raises": BOOL, **_BODIES},
     docs=DOCS,
 )
 
@@ -240,7 +269,7 @@ def answer_of(node: Node, reader: Reader) -> tuple[Answer | None] | None:
         if node.text in ("never", "never reached"):
             return (None,)
         if node.text.isdigit():
-            status = Int(100, 599, "TR112").read(node, reader)
+            status = _STATUS.read(node, reader)
             return None if status is None else (Answer(status=status),)
         reader.report("TR104", f"`{node.text}` is no answer of an app", node, advice="a map, or `never`")
         return None
@@ -259,5 +288,9 @@ def answer_of(node: Node, reader: Reader) -> tuple[Answer | None] | None:
     )
 
 
-REQUEST_SHAPE: By[Request] = By(request_of, {"anyOf": [{"type": "string"}, REQUEST.schema()]})
-ANSWER_SHAPE: By[tuple[Answer | None]] = By(answer_of, {"anyOf": [{"const": "never"}, ANSWER.schema()]})
+_SHORT: Final[Schema] = {"type": "string", "pattern": f"^(?:[^ ]* )?{_ADDRESS}"}
+_NO_ANSWER: Final[Schema] = {"enum": ["never", "never reached"]}
+REQUEST_SHAPE: By[Request] = By(request_of, lambda: {"anyOf": [_SHORT, REQUEST.schema()]})
+ANSWER_SHAPE: By[tuple[Answer | None]] = By(
+    answer_of, lambda: {"anyOf": [_NO_ANSWER, _STATUS.schema(), ANSWER.schema()]}
+)

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from troth.rules.nodes import Mapping, Node, Scalar, Sequence, is_null
 from troth.rules.reader import Reader, described
-from troth.rules.shapes import Schema, scalar
+from troth.rules.shapes import SCALAR, Schema, scalar
 
 T = TypeVar("T")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
@@ -23,7 +23,7 @@ class By(Generic[T]):
     """A shape that a function reads; the function reports what it cannot read and returns None."""
 
     reads: Callable[[Node, Reader], T | None]
-    described: Schema
+    shown: Schema | Callable[[], Schema]
 
     def read(self, node: Node, reader: Reader) -> T | None:
         """Return the value."""
@@ -31,7 +31,7 @@ class By(Generic[T]):
 
     def schema(self) -> Schema:
         """As given."""
-        return dict(self.described)
+        return dict(self.shown() if callable(self.shown) else self.shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,34 @@ def texts_of(node: Node, reader: Reader) -> tuple[str, ...] | None:
     return tuple(text for text in (text_of(one, reader) for one in nodes) if text is not None)
 
 
-INSTANT: By[datetime] = By(_instant, {"type": "string", "format": "date-time"})
-ANY_TEXT: By[str] = By(text_of, {"type": ["string", "number", "boolean", "null"]})
-TEXTS: By[tuple[str, ...]] = By(texts_of, {"anyOf": [{"type": ["string", "number"]}, {"type": "array"}]})
+def one_or_more(item: Schema) -> Schema:
+    """Return the schema of one value or a list of them, which may be empty."""
+    return {"anyOf": [item, {"type": "array", "items": item}]}
+
+
+def values_by_name(value: Schema) -> Schema:
+    """Return the schema of a map of any names to values."""
+    return {"type": "object", "additionalProperties": value}
+
+
+ANYTHING: Schema = {"type": [*SCALAR["type"], "null"]}
+"""Any scalar, nothing too."""
+
+
+def _map(node: Node, reader: Reader) -> dict[str, Any] | None:
+    told = value_of(node)
+    if isinstance(told, dict):
+        return told
+    reader.report("TR103", f"a map is wanted, but this is {described(node)}", node)
+    return None
+
+
+INSTANT: By[datetime] = By(
+    _instant,
+    {"type": ["string", "integer"], "pattern": "^[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W)", "minimum": 10101},
+)
+"""An instant; without dashes a day looks like a number."""
+ANY_TEXT: By[str] = By(text_of, ANYTHING)
+TEXTS: By[tuple[str, ...]] = By(texts_of, one_or_more(ANYTHING))
 JSON: By[Json] = By(json_of, {})
+MAP: By[dict[str, Any]] = By(_map, {"type": "object"})

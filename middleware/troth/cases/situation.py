@@ -6,14 +6,24 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from troth.cases.messages import ANSWER_SHAPE, DOCS, REQUEST_SHAPE
-from troth.cases.plain import ANY_TEXT, INSTANT, TEXTS, By, value_of
+from troth.cases.plain import (
+    ANY_TEXT,
+    ANYTHING,
+    INSTANT,
+    MAP,
+    TEXTS,
+    By,
+    one_or_more,
+    value_of,
+    values_by_name,
+)
 from troth.cases.values import Answer, Asker, ChoiceGiven, Earlier, Given
 from troth.model.consent import ChoiceState, Params
 from troth.model.policy import ConsentRow
 from troth.rules.nodes import Mapping, Node, Scalar, Sequence, is_null
 from troth.rules.reader import Kind, Reader, described
 from troth.rules.scalars import BOOL, COUNTRY
-from troth.rules.shapes import Many, OneOf, Record, Row
+from troth.rules.shapes import Many, OneOf, Record, Row, Schema, any_of
 
 _STATES: Final = {
     "granted": ChoiceState.GRANTED,
@@ -32,7 +42,7 @@ _ACTOR: Final = Record(
     "who asks",
     {
         "id": ANY_TEXT, "roles": TEXTS, "role": TEXTS, "shared": BOOL, "verified": INSTANT,
-        "known": By(value_of, {"type": "object"}),
+        "known": MAP,
     },
     docs=DOCS,
 )  # fmt: skip
@@ -61,7 +71,7 @@ def asker_of(node: Node, reader: Reader) -> tuple[Asker | None] | None:
 def _askers(node: Node, reader: Reader) -> tuple[Asker | None, Asker | None] | None:
     """Read who asks before and after the app was called."""
     if isinstance(node, Mapping) and (node.get("before") or node.get("after")):
-        row = Record("who asks", {"before": ASKER, "after": ASKER}, docs=DOCS).read(node, reader)
+        row = _BEFORE_AND_AFTER.read(node, reader)
         if row is None:
             return None
         before = row.get("before", (None,))[0]
@@ -70,14 +80,15 @@ def _askers(node: Node, reader: Reader) -> tuple[Asker | None, Asker | None] | N
     return None if one is None else (one[0], one[0])
 
 
-ASKER: By[tuple[Asker | None]] = By(asker_of, {"type": ["string", "object"]})
-ASKERS: By[tuple[Asker | None, Asker | None]] = By(_askers, {"type": ["string", "object"]})
+ASKER: By[tuple[Asker | None]] = By(asker_of, lambda: any_of((ANY_TEXT, _ACTOR)))
+_BEFORE_AND_AFTER: Final = Record("who asks", {"before": ASKER, "after": ASKER}, docs=DOCS)
+ASKERS: By[tuple[Asker | None, Asker | None]] = By(_askers, lambda: any_of((ANY_TEXT, _ACTOR, _BEFORE_AND_AFTER)))
 
 # consents --------------------------------------------------------------------------------------------------------
 
 _CHOICE: Final = Record(
     "a choice",
-    {"is": _STATE, "version": ANY_TEXT, "form": ANY_TEXT, "at": INSTANT, "with": By(value_of, {"type": "object"})},
+    {"is": _STATE, "version": ANY_TEXT, "form": ANY_TEXT, "at": INSTANT, "with": MAP},
     ("is",),
     docs=DOCS,
 )
@@ -141,6 +152,12 @@ def _choice(key: Scalar, node: Node, params: Params, row: ConsentRow | None, rea
     ]  # fmt: skip
 
 
+def _held() -> Schema:
+    """Return the schema of consents: holder to consent to a choice, choices, or choices by the consent's parameter."""
+    one = any_of((_STATE, _CHOICE))
+    return values_by_name(values_by_name(one_or_more({"anyOf": [*one["anyOf"], values_by_name(one)]})))
+
+
 # states and statements -------------------------------------------------------------------------------------------
 
 
@@ -157,6 +174,8 @@ def _items(node: Node) -> tuple[Node, ...]:
 
 def _state(node: Node, reader: Reader) -> Any:
     names = [key for key, _ in node] if isinstance(node, Mapping) else [node]
+    if isinstance(node, Sequence):
+        reader.report("TR103", f"a state is wanted, but this is {described(node)}", node)
     for name in names:
         if (
             isinstance(name, Scalar)
@@ -194,6 +213,8 @@ def _statements(node: Node, reader: Reader) -> tuple[tuple[str, str | None], ...
     return tuple(found)
 
 
+_STATED: Final[Schema] = one_or_more({"anyOf": [ANYTHING, {"type": "object"}]})
+
 # earlier exchanges -----------------------------------------------------------------------------------------------
 
 
@@ -211,7 +232,10 @@ def statuses_of(node: Node, reader: Reader) -> tuple[str, ...] | None:
     return tuple(found)
 
 
-STATUSES: By[tuple[str, ...]] = By(statuses_of, {"type": ["integer", "string", "array"]})
+_STATUS: Final[Schema] = {
+    "type": ["integer", "string"], "minimum": 100, "maximum": 599, "pattern": "^[1-5](?:[0-9][0-9]|xx)$",
+}  # fmt: skip
+STATUSES: By[tuple[str, ...]] = By(statuses_of, one_or_more(_STATUS))
 SIGNALS: Final = Many(OneOf(("gpc", "dnt"), "a signal", docs=DOCS), may_be_empty=True)
 _EARLIER: Final = Record(
     "an earlier exchange",
@@ -242,15 +266,18 @@ def _one_earlier(node: Node, reader: Reader) -> Earlier | None:
     )  # fmt: skip
 
 
+def _sequence() -> Schema:
+    return one_or_more(any_of((REQUEST_SHAPE, _EARLIER)))
+
+
 # all of it -------------------------------------------------------------------------------------------------------
 
-_ANY: Final = {"type": ["object", "array", "string"]}
 GIVEN: Final = Record(
     "what is given",
     {
         "clock": INSTANT, "region": COUNTRY, "serving": COUNTRY, "signals": SIGNALS, "actor": ASKERS,
-        "subject": ANY_TEXT, "consents": By(_consents, _ANY), "states": By(_states, _ANY),
-        "attested": By(_statements, _ANY), "earlier": By(_earlier, _ANY),
+        "subject": ANY_TEXT, "consents": By(_consents, _held), "states": By(_states, values_by_name(_STATED)),
+        "attested": By(_statements, _STATED), "earlier": By(_earlier, _sequence),
     },
     docs=DOCS,
 )  # fmt: skip
@@ -267,7 +294,7 @@ def given_of(node: Node, reader: Reader) -> Given | None:
     return Given(before=before, actor=after, knows_actor=knows, **row)
 
 
-GIVEN_SHAPE: By[Given] = By(given_of, GIVEN.schema())
+GIVEN_SHAPE: By[Given] = By(given_of, GIVEN.schema)
 
 
 def moment(at: datetime | None, now: datetime) -> datetime:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from troth.cases.messages import DOCS
-from troth.cases.plain import ANY_TEXT, INSTANT, TEXTS, By, value_of
+from troth.cases.plain import ANY_TEXT, INSTANT, MAP, TEXTS, By, values_by_name
 from troth.cases.values import Facts
 from troth.model.facts import ABSENT, UNREADABLE, Direction, Element, Event, Field, Missing, Page
 from troth.model.facts import Record as RecordFact
@@ -14,7 +14,7 @@ from troth.model.words import UNDECLARED, Carrier
 from troth.rules.nodes import Mapping, Node, Scalar
 from troth.rules.reader import Kind, Reader, described
 from troth.rules.scalars import BOOL, Int
-from troth.rules.shapes import ListOf, Many, OneOf, Record, Ref, Row
+from troth.rules.shapes import ListOf, Many, OneOf, Record, Ref, Row, Schema, any_of
 
 _KINDS: Final = ("script", "inline", "image", "frame", "form", "box", "link")
 _CATEGORIES: Final = Many(Ref(Kind.DATA, (UNDECLARED,)), may_be_empty=True)
@@ -24,11 +24,10 @@ _UNREADABLE: Final = "unreadable"
 
 
 def _lower(node: Node, reader: Reader) -> dict[str, str] | None:
-    told = value_of(node)
-    if isinstance(told, dict):
-        return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in told.items()}
-    reader.report("TR103", f"a map is wanted, but this is {described(node)}", node)
-    return None
+    told = MAP.read(node, reader)
+    if told is None:
+        return None
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in told.items()}
 
 
 def _since(node: Node, reader: Reader) -> datetime | Missing | None:
@@ -45,9 +44,9 @@ def _recent(node: Node, reader: Reader) -> dict[str, Any] | None:
     found: dict[str, Any] = {}
     for key, value in node:
         if isinstance(value, Scalar):
-            found[key.text] = Int(0, 100_000).read(value, reader)
+            found[key.text] = _COUNT.read(value, reader)
         else:
-            found[key.text] = ListOf(INSTANT, "a list of instants").read(value, reader)
+            found[key.text] = _INSTANTS.read(value, reader)
     return {name: one for name, one in found.items() if one is not None}
 
 
@@ -58,12 +57,19 @@ def _shows(node: Node, reader: Reader) -> Any:
     return None if found is None else frozenset(found)
 
 
-_MAP: Final = {"type": "object"}
+_COUNT: Final = Int(0, 100_000)
+_INSTANTS: Final = ListOf(INSTANT, "a list of instants")
+
+
+def _instant_or_none() -> Schema:
+    return {"anyOf": [{"enum": [_UNREADABLE, "absent"]}, INSTANT.schema()]}
+
+
 ELEMENT: Final = Record(
     "an element",
     {
         "kind": OneOf(_KINDS, "a kind of element", docs=DOCS), "host": ANY_TEXT, "secure": BOOL, "tokens": TEXTS,
-        "data": _CATEGORIES, "shows": _MARKS, "attributes": By(_lower, _MAP),
+        "data": _CATEGORIES, "shows": _MARKS, "attributes": By(_lower, MAP.schema),
     },
     ("kind",),
     docs=DOCS,
@@ -73,7 +79,7 @@ _CARRIER: Final = OneOf(tuple(Carrier), "a carrier", docs=DOCS)
 RECORD: Final = Record(
     "a record",
     {
-        "subject": ANY_TEXT, "data": _CATEGORIES, "since": By(_since, {"type": "string"}),
+        "subject": ANY_TEXT, "data": _CATEGORIES, "since": By(_since, _instant_or_none),
         "counts": Many(Int(0, 1_000_000_000 - 1), may_be_empty=True), "whole-body": BOOL, "direction": _DIRECTION,
         "carrier": _CARRIER,
     },
@@ -88,17 +94,23 @@ FIELD: Final = Record(
     ("data",),
     docs=DOCS,
 )  # fmt: skip
+
+
+def _counted() -> Schema:
+    return values_by_name(any_of((_COUNT, _INSTANTS)))
+
+
 _LATER: Final = Record("a later event", {"event": ANY_TEXT, "at": INSTANT}, ("event", "at"), docs=DOCS)
 EVENT: Final = Record(
     "an event",
     {
-        "event": ANY_TEXT, "consent": Ref(Kind.CONSENT), "with": By(_lower, _MAP), "at": INSTANT,
-        "later": ListOf(_LATER, "a list of events"), "recent": By(_recent, _MAP),
+        "event": ANY_TEXT, "consent": Ref(Kind.CONSENT), "with": By(_lower, MAP.schema), "at": INSTANT,
+        "later": ListOf(_LATER, "a list of events"), "recent": By(_recent, _counted),
     },
     ("event",),
     docs=DOCS,
 )  # fmt: skip
-PAGE: Final = Record("a page", {"shows": By(_shows, {})}, docs=DOCS)
+PAGE: Final = Record("a page", {"shows": By(_shows, _MARKS.schema)}, docs=DOCS)
 FACTS: Final = Record(
     "facts",
     {
@@ -124,7 +136,7 @@ def facts_of(node: Node, reader: Reader) -> Facts | None:
     )
 
 
-FACTS_SHAPE: By[Facts] = By(facts_of, FACTS.schema())
+FACTS_SHAPE: By[Facts] = By(facts_of, FACTS.schema)
 
 
 def _element(row: Row) -> Element:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any, Final
 
 from troth.cases.messages import DOCS
-from troth.cases.plain import ANY_TEXT, JSON, TEXTS, By, text_of, texts_of
+from troth.cases.plain import ANY_TEXT, ANYTHING, JSON, TEXTS, By, one_or_more, text_of, texts_of, values_by_name
 from troth.cases.situation import STATUSES
 from troth.cases.values import CookiesWanted, Expect, HeadersWanted, ReasonWanted, SeenWanted, Wanted
 from troth.model.words import Action, Thing
 from troth.rules.nodes import Mapping, Node, Scalar, Sequence, is_null
 from troth.rules.reader import Reader, described
 from troth.rules.scalars import BOOL, Int
-from troth.rules.shapes import Many, OneOf, Record, Row
+from troth.rules.shapes import Many, OneOf, Record, Row, Schema, any_of
 
 Named = tuple[tuple[str, tuple[str, ...]], ...]
-_ANY: Final = {"type": ["object", "array", "string"]}
 
 
 def _named(node: Node, reader: Reader) -> Named | None:
@@ -36,8 +35,9 @@ def _cookies_named(node: Node, reader: Reader) -> tuple[tuple[str, str | None], 
     return None if named is None else tuple((name, values[0] if values else None) for name, values in named)
 
 
-NAMED: By[Named] = By(_named, _ANY)
-COOKIES_NAMED: By[tuple[tuple[str, str | None], ...]] = By(_cookies_named, _ANY)
+_NAMED: Final[Schema] = {"anyOf": [values_by_name(TEXTS.schema()), TEXTS.schema()]}
+NAMED: By[Named] = By(_named, _NAMED)
+COOKIES_NAMED: By[tuple[tuple[str, str | None], ...]] = By(_cookies_named, _NAMED)
 _VALUE: Final = JSON
 
 # bodies ----------------------------------------------------------------------------------------------------------
@@ -83,8 +83,8 @@ def _members(node: Node, reader: Reader) -> Wanted | None:
     return None if row is None else _wanted(row)
 
 
-BODY_SHAPE: By[Wanted] = By(_body, BODY.schema())
-MEMBERS_SHAPE: By[Wanted] = By(_members, MEMBERS.schema())
+BODY_SHAPE: By[Wanted] = By(_body, lambda: any_of((ANY_TEXT, BODY)))
+MEMBERS_SHAPE: By[Wanted] = By(_members, MEMBERS.schema)
 
 # headers and cookies ---------------------------------------------------------------------------------------------
 
@@ -134,8 +134,8 @@ def _cookies(node: Node, reader: Reader) -> CookiesWanted | None:
     )
 
 
-HEADERS_SHAPE: By[HeadersWanted] = By(_headers, _HEADERS.schema())
-COOKIES_SHAPE: By[CookiesWanted] = By(_cookies, _COOKIES.schema())
+HEADERS_SHAPE: By[HeadersWanted] = By(_headers, _HEADERS.schema)
+COOKIES_SHAPE: By[CookiesWanted] = By(_cookies, _COOKIES.schema)
 
 # what the app saw ------------------------------------------------------------------------------------------------
 
@@ -146,20 +146,21 @@ def _query(node: Node, reader: Reader) -> Wanted | None:
     return _members(node, reader)
 
 
+_NOTHING: Final = ("nothing", "never")
 _SEEN: Final = Record(
     "what the app sees",
     {
         "called": BOOL, "unchanged": BOOL, "method": ANY_TEXT, "cookies": COOKIES_NAMED, "not-cookies": TEXTS,
         "only-cookies": TEXTS, "cookie-header": TEXTS, "headers": HEADERS_SHAPE, "not-headers": NAMED,
-        "query": By(_query, _ANY), "json": MEMBERS_SHAPE, "form": MEMBERS_SHAPE, "multipart": MEMBERS_SHAPE,
-        "body": BODY_SHAPE, "text": ANY_TEXT,
+        "query": By(_query, lambda: any_of((ANY_TEXT, MEMBERS))), "json": MEMBERS_SHAPE, "form": MEMBERS_SHAPE,
+        "multipart": MEMBERS_SHAPE, "body": BODY_SHAPE, "text": ANY_TEXT,
     },
     docs=DOCS,
 )  # fmt: skip
 
 
 def _seen(node: Node, reader: Reader) -> SeenWanted | None:
-    if isinstance(node, Scalar) and node.text in ("nothing", "never", "unchanged"):
+    if isinstance(node, Scalar) and node.text in (*_NOTHING, "unchanged"):
         return SeenWanted(unchanged=True) if node.text == "unchanged" else SeenWanted(called=False)
     row = _SEEN.read(node, reader)
     if row is None:
@@ -178,7 +179,7 @@ def _seen(node: Node, reader: Reader) -> SeenWanted | None:
     )  # fmt: skip
 
 
-SEEN_SHAPE: By[SeenWanted] = By(_seen, _SEEN.schema())
+SEEN_SHAPE: By[SeenWanted] = By(_seen, lambda: {"anyOf": [{"enum": [*_NOTHING, "unchanged"]}, _SEEN.schema()]})
 
 # reasons ---------------------------------------------------------------------------------------------------------
 
@@ -209,6 +210,10 @@ def _reasons(node: Node, reader: Reader) -> tuple[ReasonWanted, ...] | None:
     return tuple(one for one in (_reason(item, reader) for item in items) if one is not None)
 
 
+def _listed_reasons() -> Schema:
+    return one_or_more({"anyOf": [ANYTHING, {**_REASON.schema(), "minProperties": 1}]})
+
+
 def _no_reason(node: Node, reader: Reader) -> tuple[bool, tuple[ReasonWanted, ...]] | None:
     """Read what no reason may be: ``true`` is none at all, a list holds clauses, rules or reasons."""
     if isinstance(node, Scalar) and node.plain and node.text in ("true", "false"):
@@ -225,7 +230,7 @@ EXPECT: Final = Record(
     {
         "status": STATUSES, "denied": BOOL, "unchanged": BOOL, "headers": HEADERS_SHAPE, "cookies": COOKIES_SHAPE,
         "body": BODY_SHAPE, "fields": MEMBERS_SHAPE, "records": MEMBERS_SHAPE, "app-sees": SEEN_SHAPE,
-        "reasons": By(_reasons, _ANY), "no-reason": By(_no_reason, _ANY), "line": BOOL,
+        "reasons": By(_reasons, _listed_reasons), "no-reason": By(_no_reason, _listed_reasons), "line": BOOL,
     },
     docs=DOCS,
     hints={"reason": "write `reasons`", "no-reasons": "write `no-reason`"},
@@ -244,4 +249,4 @@ def expect_of(node: Node, reader: Reader) -> Expect | None:
     return Expect(nothing=nothing, no_reason=silent, seen=seen, **row)
 
 
-EXPECT_SHAPE: By[Expect] = By(expect_of, EXPECT.schema())
+EXPECT_SHAPE: By[Expect] = By(expect_of, EXPECT.schema)

@@ -7,10 +7,12 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-_PATTERN = re.compile(
+FORM = (
     r"P(?=.)(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})W)?(?:(\d{1,5})D)?"
     r"(?:T(?=.)(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?"
 )
+"""The form of a duration as a regular expression, for readers and for the JSON Schema; it also takes `P0D`."""
+_READ = re.compile(FORM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,7 @@ class Period:
     @classmethod
     def parse(cls, text: str) -> Period:
         """Read an ISO 8601 duration. Raises ValueError for any other text, and for a duration of nothing."""
-        found = _PATTERN.fullmatch(text)
+        found = _READ.fullmatch(text)
         if found is None:
             raise ValueError("not an ISO 8601 duration")
         years, months, weeks, days, hours, minutes, seconds = (int(part or 0) for part in found.groups())

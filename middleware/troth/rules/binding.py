@@ -13,8 +13,8 @@ from troth.rules.presets import PRESETS, preset_cookies
 from troth.rules.reader import Kind, Reader
 from troth.rules.routes import LIMITS, ROUTE, RouteKey, build_route
 from troth.rules.rows import DATA_NAMES
-from troth.rules.scalars import COOKIE_PATTERN, COUNTRY, HOOK, Parsed, place, place_or_hook
-from troth.rules.shapes import Made, Many, OneOf, Record, Ref, Row, Schema, Shape, Table, Text, scalar
+from troth.rules.scalars import COOKIE_PATTERN, COUNTRY, HOOK, PLACE_OR_HOOK, Parsed, place, place_or_hook, text_of
+from troth.rules.shapes import SCALAR, Made, Many, OneOf, Record, Ref, Row, Schema, Shape, Table, Text, any_of, scalar
 
 _PATH = Text("a path", r"/\S*", "TR116", "write `/login`")
 
@@ -33,13 +33,17 @@ def _region(text: str) -> Source | str:
 
 
 _CREDENTIAL = Parsed(
-    "a place of a credential", "TR119", _credential_place, {"type": "string"}, "write `header.x-api-key`"
+    "a place of a credential", "TR119", _credential_place, text_of(r"(?:header|query|cookie)[.:][^\s.:][^\s:]*"),
+    "write `header.x-api-key`",
 )  # fmt: skip
 _REGION: Parsed[Source | str] = Parsed(
-    "a region, a place or a callable", "TR119", _region, {"type": "string"},
+    "a region, a place or a callable", "TR119", _region, {"anyOf": [COUNTRY.json, PLACE_OR_HOOK.json]},
     "write `header.cf-ipcountry`, a country or `module:name`",
 )  # fmt: skip
 _DIGEST = Text("a SHA-256 digest", r"[0-9a-f]{64}", "TR122", "64 hexadecimal digits: never write the credential itself")
+
+
+_DIGESTS = Table(_DIGEST, Ref(Kind.PARTY), "a map of digests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,11 @@ class _Credential:
 
     def read(self, node: Node, reader: Reader) -> dict[str, str] | str | None:
         if isinstance(node, Mapping):
-            return Table(_DIGEST, Ref(Kind.PARTY), "a map of digests").read(node, reader)
+            return _DIGESTS.read(node, reader)
         return Ref(Kind.PARTY, ("party",)).read(node, reader)
 
     def schema(self) -> Schema:
-        return {"type": ["string", "object"]}
+        return any_of((Ref(Kind.PARTY), _DIGESTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class _Row:
         return found.text
 
     def schema(self) -> Schema:
-        return {"type": "string"}
+        return dict(SCALAR)
 
 
 _ACTOR = Record("`actor`", {"before": HOOK, "after": HOOK, "known": DATA_NAMES, "verified": HOOK}, docs="binding actor")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Dict
+
 from troth.model import rules as model
+from troth.model.period import Period
 from troth.model.rules import Condition
 from troth.model.words import NONE
 from troth.rules.facts import every
 from troth.rules.nodes import Mapping, Node, Scalar
 from troth.rules.reader import Kind, Reader
-from troth.rules.scalars import BOOL, HEADER_NAME, NAME, PERIOD, TEXT, Int
+from troth.rules.scalars import BOOL, HEADER_NAME, NAME, PERIOD, TEXT, Int, Parsed
 from troth.rules.shapes import Made, Many, OneOf, Record, Ref, Schema, Shape, Table, Text
 
-_STATUS = Text("a status", r"[1-5]xx|[1-5]\d\d|open", "TR112", "write `200`, `2xx` or `open`")
+_STATUS = Text("a status", r"[1-5]xx|[1-5]\d\d|open", "TR112", "write `200`, `2xx` or `open`", (100, 599))
 STATUS: Shape[Condition] = Made(Many(_STATUS), lambda wanted: model.Status(wanted=wanted))
 _HEADERS = Table(HEADER_NAME, Many(TEXT), "a map of headers")
 _STAY: dict[str, str] = {
@@ -33,6 +36,22 @@ _STAY: dict[str, str] = {
 """Headers that no rule can take off a response, or that cannot be meant, and why."""
 _ATTRIBUTE_NAMES = ("lifetime", "secure", "http-only", "same-site", "domain")
 _ATTRIBUTES = Table(NAME, TEXT, "a map of attributes")
+
+
+def _lifetime(text: str) -> str:
+    return text if text == "session" else Period.parse(text).text
+
+
+_SET: Shape[str] = Made(BOOL, lambda wanted: str(wanted).lower())
+_VALUES: Dict[str, Shape[str]] = {
+    "secure": _SET,
+    "http-only": _SET,
+    "same-site": OneOf(("strict", "lax", "none"), "a value of `same-site`"),
+    "lifetime": Parsed(
+        PERIOD.wanted, PERIOD.code, _lifetime, {"anyOf": [{"const": "session"}, PERIOD.json]}, PERIOD.advice
+    ),
+}
+"""Values that are more than text."""
 
 
 class _Header:
@@ -78,19 +97,11 @@ class _Attribute:
         return every(read) if len(read) == len(parts) else None
 
     def _one(self, key: Scalar, value: Node, reader: Reader) -> Condition | None:
-        text = value.text if isinstance(value, Scalar) else ""
-        if key.text in ("secure", "http-only"):
-            wanted = BOOL.read(value, reader)
-            text = str(wanted).lower() if wanted is not None else ""
-        elif key.text == "lifetime" and text != "session":
-            period = PERIOD.read(value, reader)
-            text = period.text if period else ""
-        elif key.text == "same-site":
-            text = OneOf(("strict", "lax", "none"), "a value of `same-site`").read(value, reader) or ""
+        text = _VALUES.get(key.text, TEXT).read(value, reader)
         return model.Attribute(name=key.text, value=text) if text else None
 
     def schema(self) -> Schema:
-        return _ATTRIBUTES.schema()
+        return {**_ATTRIBUTES.schema(), "properties": {name: shape.schema() for name, shape in _VALUES.items()}}
 
 
 ATTRIBUTE = _Attribute()

@@ -11,9 +11,10 @@ from troth.rules.countries import COUNTRIES
 from troth.rules.nodes import Mapping, Node, Scalar
 from troth.rules.reader import Kind, Reader, did_you_mean, listing
 from troth.rules.scalars import BOOL, NAME, PERIOD, Int
-from troth.rules.shapes import ByKind, Made, Many, OneOf, Record, Ref, Schema, Shape, Text, scalar
+from troth.rules.shapes import SCALAR, ByKind, Made, Many, OneOf, Record, Ref, Schema, Shape, Text, scalar
 
 Condition = model.Condition
+_REFERENCE: Schema = {"type": "string", "pattern": "^of-"}
 
 
 def check_reference(found: Scalar, reader: Reader, word: str) -> bool:
@@ -75,9 +76,11 @@ class _Name:
         return NAME.read(found, reader)
 
     def schema(self) -> Schema:
-        if self.fact.words:
-            return {"enum": [*self.fact.words, *self.fact.special]}
-        return {"type": "string"}
+        fact = self.fact
+        if fact.kind is not None:
+            return dict(SCALAR)
+        plain: Schema = OneOf((*fact.words, *fact.special)).schema() if fact.words else NAME.schema()
+        return {"anyOf": [plain, _REFERENCE]} if fact.refers else plain
 
 
 class _Role:
@@ -140,8 +143,13 @@ class Held:
 
     def schema(self) -> Schema:
         """A name, a list, or names with parameters."""
-        named = Many(Ref(self.kind, self.special)).schema()
-        return {"anyOf": [named, {"type": "object", "minProperties": 1}]}
+        params: Schema = {"type": "object", "additionalProperties": _param(), "minProperties": 1}
+        held: Schema = {"type": "object", "additionalProperties": {"anyOf": [_param(), params]}, "minProperties": 1}
+        return {"anyOf": [Many(Ref(self.kind, self.special)).schema(), held]}
+
+
+def _param() -> Schema:
+    return {"anyOf": [NAME.schema(), _REFERENCE, {"const": ANY}]}
 
 
 def _either(parts: list[Condition]) -> Condition:
@@ -245,8 +253,8 @@ class _Attested:
             reader.report("TR212", message, one, advice=advice, docs="rule attested")
 
     def schema(self) -> Schema:
-        named = Many(NAME).schema()
-        return {"anyOf": [named, {"type": "object", "minProperties": 1}]}
+        about: Schema = {"type": "object", "additionalProperties": dict(SCALAR), "minProperties": 1}
+        return {"anyOf": [Many(NAME).schema(), about]}
 
 
 ATTESTED = _Attested()

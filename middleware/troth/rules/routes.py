@@ -21,11 +21,27 @@ from troth.rules.scalars import (
     TEXT,
     Int,
     place,
+    text_of,
 )  # fmt: skip
-from troth.rules.shapes import ByKind, Made, Many, OneOf, Record, Ref, Row, Schema, Shape, Table, Text, scalar
+from troth.rules.shapes import (
+    SCALAR,
+    ByKind,
+    Later,
+    Made,
+    Many,
+    OneOf,
+    Record,
+    Ref,
+    Row,
+    Schema,
+    Shape,
+    Table,
+    Text,
+    any_of,
+    scalar,
+)
 
-_KEY = re.compile(r"([A-Z]+|\*) (/\S*)")
-_SEGMENT = re.compile(r"\{[A-Za-z_]\w*\}|[^{}*]*")
+_KEY = r"(?:[A-Z]+|\*) (?=/)(?:/(?:\{[A-Za-z_]\w*\}|[^{}*/\s]*))*(?:/\*)?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +60,12 @@ class RouteKey:
         return found.text
 
     def _valid(self, text: str) -> bool:
-        match = _KEY.fullmatch(text)
-        if match is None:
-            return False
-        segments = match[2].split("/")[1:]
-        if segments and segments[-1] == "*":
-            segments = segments[:-1]
-        names = [one for one in segments if one.startswith("{")]
-        return all(_SEGMENT.fullmatch(one) for one in segments) and len(set(names)) == len(names)
+        names = re.findall(r"\{\w+\}", text)
+        return re.fullmatch(_KEY, text) is not None and len(set(names)) == len(names)
 
     def schema(self) -> Schema:
-        """Text of that form."""
-        return {"type": "string", "pattern": r"^([A-Z]+|\*) /"}
+        """Text of that form; that no name stands twice is not said."""
+        return text_of(_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +85,8 @@ class NameOrPlace:
         return (Ref(self.kind, self.also) if self.kind else NAME).read(node, reader)
 
     def schema(self) -> Schema:
-        """Text."""
-        return {"type": "string"}
+        """Text; where the name need not be declared, of the form of either."""
+        return dict(SCALAR) if self.kind else any_of((NAME, PLACE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,8 @@ class Subject:
         """Return the fields of a route that it fills."""
         items = node.items if isinstance(node, Sequence) else (node,)
         fields: dict[str, Any] = {}
+        if not items:
+            reader.report("TR111", "this list is empty", node)
         for one in items:
             inside = isinstance(one, Scalar) and one.text.startswith("$")
             name, shape = ("record_subject", SELECTOR) if inside else ("subject", PLACE_OR_HOOK)
@@ -99,7 +111,7 @@ class Subject:
 
     def schema(self) -> Schema:
         """Text or a list of text."""
-        return Many(TEXT).schema()
+        return Many(ByKind("a subject", scalar=Later(lambda: any_of((SELECTOR, PLACE_OR_HOOK))))).schema()
 
 
 _RECORDS: Shape[dict[str, Any]] = ByKind(
@@ -189,7 +201,9 @@ class _Writes:
         return None
 
     def schema(self) -> Schema:
-        return {"type": "object"}
+        """The fixed keys; any other may be a parameter of what is written."""
+        fixed = Record("`writes`", self._fixed, docs="binding writes", one_of=("consent", "state")).schema()
+        return {**fixed, "additionalProperties": NameOrPlace(None).schema()}
 
 
 def _first(pair: tuple[str, Any]) -> str:

@@ -228,17 +228,21 @@ def _day_of_mark(text: str) -> str:
 
 
 _MARKED_DAY: scalars.Parsed[str] = scalars.Parsed(
-    "a date", "TR108", _day_of_mark, {"type": "string"}, "write `2026-11-22`, or `of-version`"
+    "a date",
+    "TR108",
+    _day_of_mark,
+    {"anyOf": [{"const": "of-version"}, DATE.json]},
+    "write `2026-11-22`, or `of-version`",
 )
-MARK = _named(
+MARK = Record(
     "a mark",
     {
-        **dict.fromkeys(SIGNS, TEXT),
-        "date": _MARKED_DAY,
+        "clause": CLAUSES, **dict.fromkeys(SIGNS, TEXT), "date": _MARKED_DAY,
         "within": OneOf(("element", "form", "after", "page"), "a span of a mark"),
     },
-    "grammar marks",
-)
+    docs="grammar marks",
+    some_of=SIGNS,
+)  # fmt: skip
 
 
 def mark(name: str, row: Row) -> Mark:

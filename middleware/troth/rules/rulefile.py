@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from troth.diagnostics import Span
 from troth.model.rules import Condition, Effect, Opening, Reading, Rule
@@ -14,10 +13,10 @@ from troth.model.words import Action, Mode, Thing
 from troth.rules.conditions import Conditions, Role
 from troth.rules.effects import OTHERWISE, check_effects
 from troth.rules.nodes import Mapping, Node, Scalar, Sequence
-from troth.rules.reader import Kind, Reader, described, did_you_mean, listing
+from troth.rules.reader import Kind, Reader, described, did_you_mean
 from troth.rules.rows import CLAUSES
 from troth.rules.scalars import BOOL, NAME, TEXT
-from troth.rules.shapes import Made, Many, OneOf, Record, Ref, Row, Shape, Table
+from troth.rules.shapes import Later, Made, Many, OneOf, Record, Ref, Row, Schema, Shape, Table
 
 _THINGS: Shape[tuple[str, ...]] = Many(OneOf(tuple(Thing), "a thing", "words things"))
 _MODE = OneOf(tuple(Mode), "a mode", "grammar mode")
@@ -26,53 +25,49 @@ _READINGS = Many(Made(_READING, lambda row: Reading(against=row["against"], why=
 _PERMISSION = "a permission stands only under `except` of the rule that it opens"
 
 
-@dataclass(frozen=True, slots=True)
-class _Conditions:
-    """Reserves a key for a condition, which is read once the rule's things are known."""
-
-    role: Role
-
-    def read(self, node: Node, _reader: Reader) -> Node:
-        return node
-
-    def schema(self) -> dict[str, Any]:
-        return Conditions(self.role).schema()
+def _condition_in(role: Role) -> Later:
+    """Reserve a key for a condition, which is read once the rule's things are known."""
+    return Later(Conditions(role).schema)
 
 
-class _Exceptions:
-    """Reserves `except` for reading once the things are known."""
-
-    def read(self, node: Node, _reader: Reader) -> Node:
-        return node
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": "array", "minItems": 1, "items": _EXCEPTION.schema()}
+def _exceptions() -> Schema:
+    return {"type": "array", "minItems": 1, "items": _EXCEPTION.schema()}
 
 
 _EXCEPTION = Record(
     "an exception",
-    {"clause": CLAUSES, "law": TEXT, "if": _Conditions(Role.IF), "to": Many(NAME)},
+    {"clause": CLAUSES, "law": TEXT, "if": _condition_in(Role.IF), "to": Many(NAME)},
     ("if",),
     docs="grammar except",
     hints={"only-if": "write `if`", "match": "write `if`"},
+    one_of=("clause", "law"),
 )
 RULE = Record(
     "a rule",
     {
-        "id": NAME, "clause": CLAUSES, "for": _THINGS, "match": _Conditions(Role.MATCH),
-        "only-if": _Conditions(Role.ONLY_IF), "expect": _Conditions(Role.EXPECT), "otherwise": OTHERWISE,
-        "except": _Exceptions(), "reading": _READINGS, "mode": _MODE, "evidence": BOOL,
+        "id": NAME, "clause": CLAUSES, "for": _THINGS, "match": _condition_in(Role.MATCH),
+        "only-if": _condition_in(Role.ONLY_IF), "expect": _condition_in(Role.EXPECT), "otherwise": OTHERWISE,
+        "except": Later(_exceptions), "reading": _READINGS, "mode": _MODE, "evidence": BOOL,
         "unreadable": OneOf(("act", "pass"), "what a rule does with what it cannot read", "grammar unreadable"),
     },
     ("id", "clause", "for"),
     docs="grammar",
     hints={"if": _PERMISSION, "to": _PERMISSION, "allow": _PERMISSION, "permit": _PERMISSION},
 )  # fmt: skip
-RULES_FILE_KEYS = ("rules", "none", "remainder")
+_NONE: Shape[dict[str, str]] = Table(Ref(Kind.CLAUSE), TEXT, "`none`, a map of clause to reason,")
 _REMAINDERS: Shape[dict[str, str]] = Table(
     Ref(Kind.CLAUSE),
     OneOf(("markup", "outbound", "person"), "what a part of a clause waits for", "grammar remainder"),
     "`remainder`",
+)
+
+
+def _rules() -> Schema:
+    return {"type": "array", "items": RULE.schema()}
+
+
+RULES_FILE = Record(
+    "a file of rules", {"rules": Later(_rules), "none": _NONE, "remainder": _REMAINDERS}, docs="grammar"
 )
 
 
@@ -104,24 +99,11 @@ def read_rules(node: Node | None, reader: Reader) -> RuleFile:
 
 
 def _read_file(node: Mapping, reader: Reader, file: RuleFile) -> None:
-    for key, value in node:
-        if key.text == "rules":
-            _read_list(value, reader, file)
-        elif key.text == "none":
-            file.none = _read_none(value, reader)
-        elif key.text == "remainder":
-            file.remainder = _REMAINDERS.read(value, reader) or {}
-        else:
-            advice = did_you_mean(key.text, RULES_FILE_KEYS) or f"one of {listing(RULES_FILE_KEYS)}"
-            reader.report("TR101", f"unknown key `{key.text}` in a file of rules", key, advice=advice, docs="grammar")
-
-
-def _read_none(node: Node, reader: Reader) -> dict[str, str]:
-    if not isinstance(node, Mapping):
-        reader.report("TR103", f"`none` is a map of clause to reason, but this is {described(node)}", node)
-        return {}
-    read = ((Ref(Kind.CLAUSE).read(key, reader), TEXT.read(value, reader)) for key, value in node)
-    return {clause: reason for clause, reason in read if clause and reason}
+    row = RULES_FILE.read(node, reader) or {}
+    file.none = row.get("none", {})
+    file.remainder = row.get("remainder", {})
+    if "rules" in row:
+        _read_list(row["rules"], reader, file)
 
 
 def _read_list(node: Node, reader: Reader, file: RuleFile) -> None:

@@ -8,20 +8,32 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Generic, TypeVar
 
+from troth.model import period
 from troth.model.binding import Source
 from troth.model.period import Period
 from troth.rules.countries import COUNTRIES
 from troth.rules.nodes import Node
 from troth.rules.reader import Reader
-from troth.rules.shapes import Schema, Text, scalar
+from troth.rules.shapes import Schema, Text, anchored, scalar
 
 T = TypeVar("T")
 
 RESERVED = ("any", "none", "own", "declared", "undeclared", "open")
-_TRUE = frozenset({"true", "yes", "on"})
-_FALSE = frozenset({"false", "no", "off"})
+
+
+def _spelled(*words: str) -> frozenset[str]:
+    """Return words in lower case, with a capital, and in capitals: the spellings that YAML knows."""
+    return frozenset(form for word in words for form in (word, word.capitalize(), word.upper()))
+
+
+_TRUE = _spelled("true", "yes", "on")
+_FALSE = _spelled("false", "no", "off")
 _UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+_NUMBER = r"-?[0-9]{1,9}"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_SIZE = r"([0-9]{1,9}) ?(B|KiB|MiB|GiB)?"
 _PLACES = "path|query|header|cookie|body|record"
+_PLACE = rf"({_PLACES})[.:]([^\s.:][^\s:]*)"
 _HOOK = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*"
 _SELECTOR = r"\$(?:\.[\w-]+|\.\*|\[\*\]|\[\d+\])*"
 
@@ -61,15 +73,15 @@ class Bool:
         found = scalar(node, reader, "`true` or `false`")
         if found is None:
             return None
-        word = found.text.lower()
-        if not found.plain or word not in _TRUE | _FALSE:
+        if not found.plain or found.text not in _TRUE | _FALSE:
             reader.report("TR105", f"`{found.text}` is neither `true` nor `false`", found)
             return None
-        return word in _TRUE
+        return found.text in _TRUE
 
     def schema(self) -> Schema:
-        """A boolean."""
-        return {"type": "boolean"}
+        """A boolean; the spellings that YAML 1.2 takes for text are text."""
+        told = sorted((_TRUE | _FALSE) - _spelled("true", "false"))
+        return {"type": ["boolean", "string"], "pattern": anchored("|".join(told))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +98,23 @@ class Int:
         found = scalar(node, reader, wanted)
         if found is None:
             return None
-        if not re.fullmatch(r"-?\d{1,9}", found.text, re.ASCII) or not self.low <= int(found.text) <= self.high:
+        if not re.fullmatch(_NUMBER, found.text, re.ASCII) or not self.low <= int(found.text) <= self.high:
             reader.report(self.code, f"`{found.text}` is not {wanted}", found)
             return None
         return int(found.text)
 
     def schema(self) -> Schema:
-        """An integer."""
-        return {"type": "integer", "minimum": self.low, "maximum": self.high}
+        """An integer, perhaps in quotes."""
+        return {"type": ["integer", "string"], "pattern": anchored(_NUMBER), "minimum": self.low, "maximum": self.high}
+
+
+def text_of(*patterns: str) -> Schema:
+    """Return the JSON Schema of text of one of several forms."""
+    return {"type": "string", "pattern": anchored("|".join(patterns))}
 
 
 def _date(text: str) -> date:
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+    if not re.fullmatch(_DATE, text):
         raise ValueError(text)
     return date.fromisoformat(text)
 
@@ -109,7 +126,7 @@ def _country(text: str) -> str:
 
 
 def _size(text: str) -> int:
-    found = re.fullmatch(r"(\d{1,9}) ?(B|KiB|MiB|GiB)?", text, re.ASCII)
+    found = re.fullmatch(_SIZE, text)
     if found is None or int(found[1]) == 0:
         raise ValueError(text)
     return int(found[1]) * _UNITS[found[2] or ""]
@@ -127,7 +144,7 @@ def hook(text: str) -> str:
 
 def place(text: str) -> Source:
     """Return where a value stands: ``path.party``, ``header:x-purpose``. Raises ValueError for any other text."""
-    found = re.fullmatch(rf"({_PLACES})[.:]([^\s.:][^\s:]*)", text)
+    found = re.fullmatch(_PLACE, text)
     if found is None:
         raise ValueError(text)
     return Source(place=found[1], name=found[2].lower() if found[1] == "header" else found[2])
@@ -147,21 +164,23 @@ def place_or_hook(text: str) -> Source:
 
 
 PERIOD: Parsed[Period] = Parsed(
-    "a period", "TR107", Period.parse, {"type": "string", "pattern": "^P"},
-    "write an ISO 8601 duration: `P30D`, `P6M`, `PT10M`",
-)  # fmt: skip
-DATE: Parsed[date] = Parsed("a date", "TR108", _date, {"type": "string", "format": "date"}, "write `2026-11-22`")
+    "a period", "TR107", Period.parse, text_of(period.FORM), "write an ISO 8601 duration: `P30D`, `P6M`, `PT10M`"
+)
+DATE: Parsed[date] = Parsed("a date", "TR108", _date, {**text_of(_DATE), "format": "date"}, "write `2026-11-22`")
 COUNTRY: Parsed[str] = Parsed(
     "a country", "TR109", _country, {"enum": sorted(COUNTRIES)}, "write the two capital letters of ISO 3166: `SE`"
 )
-SIZE: Parsed[int] = Parsed("a size", "TR113", _size, {"type": ["string", "integer"]}, "write bytes, `64KiB` or `1MiB`")
-HOOK: Parsed[str] = Parsed("a callable", "TR114", hook, {"type": "string"}, "write `module:name`")
+SIZE: Parsed[int] = Parsed(
+    "a size", "TR113", _size, {**text_of(_SIZE), "type": ["string", "integer"], "minimum": 1},
+    "write bytes, `64KiB` or `1MiB`",
+)  # fmt: skip
+HOOK: Parsed[str] = Parsed("a callable", "TR114", hook, text_of(_HOOK), "write `module:name`")
 PLACE: Parsed[Source] = Parsed(
-    "a place in the exchange", "TR119", place, {"type": "string"},
+    "a place in the exchange", "TR119", place, text_of(_PLACE),
     "write `path.id`, `query.topic`, `header.x-purpose`, `cookie.sid`, `body.ref` or `record.ref`",
 )  # fmt: skip
 PLACE_OR_HOOK: Parsed[Source] = Parsed(
-    "a place in the exchange or a callable", "TR119", place_or_hook, {"type": "string"},
+    "a place in the exchange or a callable", "TR119", place_or_hook, text_of(_PLACE, _HOOK),
     "write `path.id`, `query.t`, `header.x-id`, `cookie.sid`, `body.token` or `module:name`",
 )  # fmt: skip
 PLACE_NAME: Parsed[str] = Parsed(PLACE.wanted, PLACE.code, _place_name, PLACE.json, PLACE.advice)

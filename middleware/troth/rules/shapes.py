@@ -12,6 +12,7 @@ from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from troth import manual
 from troth.rules.nodes import Mapping, Node, Scalar, Sequence, is_null
 from troth.rules.reader import Kind, Reader, described, did_you_mean, listing
 
@@ -21,6 +22,8 @@ T_co = TypeVar("T_co", covariant=True)
 Row = dict[str, Any]
 """Values of a map by key; only keys that stood there and were read."""
 Schema = dict[str, Any]
+SCALAR: Schema = {"type": ["string", "number", "boolean"]}
+"""Any scalar but nothing: where text is wanted, `1` and `true` are read as text, and YAML tools see them as typed."""
 
 
 class Shape(Protocol[T_co]):
@@ -49,6 +52,8 @@ class Text:
     pattern: str | None = None
     code: str = "TR110"
     advice: str | None = None
+    numbers: tuple[int, int] | None = None
+    """Least and greatest of the numbers that are of this form, where not all are."""
 
     def read(self, node: Node, reader: Reader) -> str | None:
         """Return the text."""
@@ -64,10 +69,21 @@ class Text:
         return found.text
 
     def schema(self) -> Schema:
-        """Text, perhaps of a form; plain numbers count as text."""
+        """Text, perhaps of a form; numbers and booleans count as text where they are of that form."""
         if self.pattern is None:
-            return {"type": ["string", "number"]}
-        return {"type": "string", "pattern": f"^(?:{self.pattern})$"}
+            return {**SCALAR, "pattern": r"\S"}
+        types = [name for name, text in _SAMPLES.items() if re.fullmatch(self.pattern, text)]
+        shown = {"type": ["string", *types] if types else "string", "pattern": anchored(self.pattern)}
+        low, high = self.numbers or (None, None)
+        return {**shown, "minimum": low, "maximum": high} if self.numbers else shown
+
+
+_SAMPLES = {"number": "200", "boolean": "true"}
+
+
+def anchored(pattern: str) -> str:
+    """Return a pattern as JSON Schema wants it: of the whole text, `\\w` in a class of letters of any script."""
+    return f"^(?:{pattern})$".replace(r"[\w", r"[\w\u0080-\uffff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +125,7 @@ class Ref:
 
     def schema(self) -> Schema:
         """Text; a schema does not know what is declared."""
-        return {"type": ["string", "number"]}
+        return dict(SCALAR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +183,8 @@ class ListOf(Generic[T]):
 
     def schema(self) -> Schema:
         """An array."""
-        return {"type": "array", "items": self.item.schema()}
+        listed: Schema = {"type": "array", "items": self.item.schema()}
+        return listed if self.may_be_empty else {**listed, "minItems": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +210,11 @@ class Table(Generic[T]):
         return rows
 
     def schema(self) -> Schema:
-        """An object with any names."""
-        row = self.row.schema()
-        return {"type": "object", "additionalProperties": {"anyOf": [row, {"type": "null"}]} if self.empty_row else row}
+        """An object with any names, of the form that keys have."""
+        row, key = self.row.schema(), self.key.schema()
+        below = {"anyOf": [row, {"type": "null"}]} if self.empty_row else row
+        named: Schema = {} if key == SCALAR else {"propertyNames": {**key, "type": "string"}}
+        return {"type": "object", **named, "additionalProperties": below}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +227,10 @@ class Record:
     docs: str | None = None
     hints: Dict[str, str] | None = None
     """Advice for keys that people try and that mean something elsewhere."""
+    one_of: tuple[str, ...] = ()
+    """Keys of which exactly one stands there. Who builds the row says it in its own words; the schema shows it."""
+    some_of: tuple[str, ...] = ()
+    """Keys of which at least one stands there, likewise."""
 
     def read(self, node: Node, reader: Reader) -> Row | None:
         """Return the row; None if this is no map or a required key is missing or could not be read."""
@@ -247,13 +270,34 @@ class Record:
                 reader.report("TR102", f"{self.what} needs the key `{name}`", at, docs=self.docs)
 
     def schema(self) -> Schema:
-        """A closed object."""
-        shown: Schema = {
-            "type": "object",
-            "properties": {name: shape.schema() for name, shape in self.keys.items()},
-            "additionalProperties": False,
-        }
-        return {**shown, "required": list(self.required)} if self.required else shown
+        """A closed object, its keys described as on the page `docs`."""
+        shown: Schema = {"type": "object", "properties": self._properties(), "additionalProperties": False}
+        if self.required:
+            shown["required"] = list(self.required)
+        if self.one_of:
+            shown["oneOf"] = [{"required": [name]} for name in self.one_of]
+        if self.some_of:
+            shown["anyOf"] = [{"required": [name]} for name in self.some_of]
+        return shown
+
+    def _properties(self) -> Schema:
+        page = self.docs or ""
+        return {name: described_as(manual.key(page, name), shape.schema()) for name, shape in self.keys.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Reserves a key whose value is read later, once more is known: hands the node on."""
+
+    shown: Callable[[], Schema]
+
+    def read(self, node: Node, _reader: Reader) -> Node:
+        """Return the node."""
+        return node
+
+    def schema(self) -> Schema:
+        """As given."""
+        return self.shown()
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,3 +351,8 @@ class ByKind(Generic[T]):
 def any_of(shapes: Iterable[Shape[Any]]) -> Schema:
     """Return the JSON Schema that takes what one of the shapes takes."""
     return {"anyOf": [shape.schema() for shape in shapes]}
+
+
+def described_as(text: str | None, schema: Schema) -> Schema:
+    """Return a schema with a description, where there is one."""
+    return {"description": text, **schema} if text else schema
