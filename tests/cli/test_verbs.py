@@ -192,3 +192,31 @@ def test_the_module_runs_as_a_command(started: Path) -> None:
     )
     assert done.returncode == 0
     assert json.loads(done.stdout)["errors"] == 0
+
+
+# schema --------------------------------------------------------------------------------------------------------------
+
+
+def test_schema_prints_the_schema_of_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "rules"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert "only-if" in shown["properties"]["rules"]["items"]["properties"]
+
+
+def test_schema_writes_those_of_all_files_or_of_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "--write", str(tmp_path / "all")]) == 0
+    kinds = {"attestations", "binding", "cases", "policy", "rules", "switches"}
+    assert {path.name for path in (tmp_path / "all").iterdir()} == {f"{kind}.schema.json" for kind in kinds}
+    assert main(["schema", "rules", "--write", str(tmp_path / "one")]) == 0
+    (only,) = (tmp_path / "one").iterdir()
+    assert json.loads(only.read_text("utf-8"))["title"] == "rules.yaml"
+    assert str(only) in capsys.readouterr().out
+
+
+def test_schema_says_what_it_wants(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["schema"]) == 2
+    assert main(["schema", "rule"]) == 2
+    assert main(["schema", "--write", str(tmp_path / "file" / "below")]) == 2
+    assert "cannot be written" in capsys.readouterr().err

@@ -21,6 +21,7 @@ VERBS = {
     "coverage": "troth.cli.coverage:coverage",
     "explain": "troth.cli.explain:explain",
     "word": "troth.cli.word:word",
+    "schema": "troth.cli.schema:schema",
     "audit": "troth.cli.audit:audit",
 }
 """Each verb and the command that it is; a verb is imported when it is called."""
