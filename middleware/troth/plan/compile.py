@@ -198,14 +198,14 @@ class _Compiler:
             return ("complete", self._wanted(names), fact.carriers)
         if word is Word.SHOWS:
             return ("shows", names)
-        special = [
-            ("is", word.value, name) for name in names if name in ("any", "none", "own") and word is not Word.KIND
-        ]
+        # What rows answer with `undeclared` never comes here; of a region it asks whether nobody knows it.
+        special = {"any", "none", "own", *((UNDECLARED,) if word is Word.REGION else ())}
+        asked = [("is", word.value, name) for name in names if name in special and word is not Word.KIND]
         refs = [("like", word.value, name[3:]) for name in names if reference(name)]
-        literal = tuple(n for n in names if reference(n) is None and n not in ("any", "none", "own"))
+        literal = tuple(name for name in names if reference(name) is None and name not in special)
         if word in (Word.COUNTRY, Word.REGION):
             literal = tuple(sorted(self._tables.area(literal)))
-        ops: list[Op] = [*special, *refs]
+        ops: list[Op] = [*asked, *refs]
         if literal:
             ops.append(("in", word.value, frozenset(literal)))
         return ops[0] if len(ops) == 1 else ("any", *ops)

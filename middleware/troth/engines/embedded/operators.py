@@ -192,7 +192,7 @@ def _is(_tables: Tables, word: str, which: str) -> Judge:
         found = values(view)
         match which:
             case "undeclared":
-                return known(found is None)
+                return known(found is None or (word == "region" and None in found))
             case "declared":
                 return known(found is not None and (word == "purpose" or bool(found)))
             case "own":
