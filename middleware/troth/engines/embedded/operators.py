@@ -111,7 +111,7 @@ def _declared(tables: Tables, word: str, fallback: Op, op: Op) -> Judge:
 
 def _in(_tables: Tables, word: str, names: frozenset[str]) -> Judge:
     if word == "asked":
-        return _asked(names)
+        return _asked(lambda view: known(bool(view.named("asked") & names)))
     if word == "carrier":
         return _stands(names)
     values = _values(word)
@@ -135,24 +135,23 @@ def _stands(names: frozenset[str]) -> Judge:
             return TRUE
         if type(view) is not ExchangeView:
             return FALSE
-        coming = not view.sees_fields or view.x.body_pending or view.x.phase < Phase.END
+        coming = not view.sees_fields or view.x.body_pending or view.x.response_pending
         return OPEN if coming else FALSE
 
     return stands
 
 
-def _asked(names: frozenset[str]) -> Judge:
+def _asked(judge: Judge) -> Judge:
     """The user's own act; of a cookie also that it came in, which is open while only its name is known."""
 
     def asked(view: View) -> int:
-        if view.named("asked") & names:
-            return TRUE
-        if not isinstance(view, CookieView):
-            return FALSE
+        truth = judge(view)
+        if truth == TRUE or not isinstance(view, CookieView):
+            return truth
         cookie = view.item
         if cookie.direction is Direction.REQUEST or cookie.came_in:
             return TRUE
-        return OPEN if cookie.attributes is Missing.PENDING else FALSE
+        return OPEN if cookie.attributes is Missing.PENDING else truth
 
     return asked
 
@@ -212,11 +211,13 @@ def _like(_tables: Tables, word: str, ref: str) -> Judge:
         found, wanted = values(view), refer(view, ref)
         if isinstance(wanted, Missing):
             return missing(wanted)
-        if not wanted or found is None:
-            return FALSE if wanted is None or found is None else A
-        return known(found & wanted)
+        if found is None:
+            return FALSE
+        if wanted and found & wanted:
+            return TRUE
+        return A if None in found else FALSE  # a reference without value names nothing
 
-    return like
+    return _asked(like) if word == "asked" else like
 
 
 # data -----------------------------------------------------------------------------------------------------------
@@ -265,9 +266,10 @@ def _not_seen(view: View, carriers: tuple[str, ...]) -> int:
 def _data(_tables: Tables, names: frozenset[str], carriers: tuple[str, ...]) -> Judge:
     def data(view: View) -> int:
         seen = _seen(view, carriers)
-        if "any" in names and seen:
+        if seen & names or ("any" in names and seen):
             return TRUE
-        return TRUE if seen & names else _not_seen(view, carriers)
+        unseen = _not_seen(view, carriers)
+        return TRUE if "none" in names and not seen and unseen != OPEN else unseen
 
     return data
 
@@ -305,9 +307,7 @@ def _data_like(ref: str, carriers: tuple[str, ...]) -> Judge:
         wanted = refer(view, ref)
         if isinstance(wanted, Missing):
             return missing(wanted)
-        if not wanted:
-            return FALSE if wanted is None else A
-        return TRUE if _seen(view, carriers) & wanted else _not_seen(view, carriers)
+        return TRUE if wanted and _seen(view, carriers) & wanted else _not_seen(view, carriers)
 
     return like
 

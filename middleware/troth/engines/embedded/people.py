@@ -393,7 +393,8 @@ def _any_consent(tables: Tables, form: str | None, *, refusal: bool) -> Judge:
 
 
 def state_operator(name: str, params: tuple[tuple[str, str], ...]) -> Judge:
-    """Compile `state`: the subject is in it, for these parameters."""
+    """Compile `state`: the subject is in it, for these parameters; `any` asks nothing of one."""
+    params = tuple(pair for pair in params if pair[1] != ANY_NAME)
 
     def state(view: View) -> int:
         if view.varies:
