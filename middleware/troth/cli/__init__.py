@@ -20,6 +20,7 @@ VERBS = {
     "test": "troth.cli.test:test",
     "coverage": "troth.cli.coverage:coverage",
     "explain": "troth.cli.explain:explain",
+    "rule": "troth.cli.rule:rule",
     "word": "troth.cli.word:word",
     "schema": "troth.cli.schema:schema",
     "audit": "troth.cli.audit:audit",
