@@ -42,6 +42,7 @@ DENIED = {
     "http": {"method": "GET", "route": "/admin", "status": 403},
     "actor": "anonymous",
     "subj": ["p_aa_02", "p_aa_03"],
+    "party": ["stats", "shipper"],
     "why": [{"rule": "share", "clause": "TOO-SHR-1", "thing": "exchange", "action": "alert", "would": "deny"}],
 }
 
@@ -90,6 +91,14 @@ def test_lines_of_all_processes_come_in_order_of_time(trail_of_two_processes: Pa
         ({"action": "deny"}, ["denied"]),
         ({"action": "alert"}, ["denied"]),
         ({"action": "mask"}, []),
+        ({"purpose": "sales"}, ["exchange"]),
+        ({"purpose": "sale"}, []),
+        ({"party": "stats"}, ["denied"]),
+        ({"party": "shipper"}, ["denied"]),
+        ({"party": "own"}, []),
+        ({"purpose": "sales", "party": "stats"}, []),
+        ({"category": "user.name"}, ["exchange"]),
+        ({"category": "user"}, []),
         ({"route": "/orders/{id}"}, ["exchange"]),
         ({"route": "GET /orders/{id}"}, ["exchange"]),
         ({"route": "POST /orders/{id}"}, []),

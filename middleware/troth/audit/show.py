@@ -35,7 +35,8 @@ class Filter:
 
     `subject` is a pseudonym, met as actor or as subject. `clause`, `rule` and `action` must meet in one reason of the
     line; an action is also met where a rule in dry-run would have taken it. `route` is a template, with its method or
-    without. `since` is the first instant that counts, `until` the first that does not. `stream` is the id of a stream,
+    without. `purpose` and `party` are names of the policy, or ``undeclared``; `category` is one of which data were seen.
+    `since` is the first instant that counts, `until` the first that does not. `stream` is the id of a stream,
     or how it begins. Opening lines of segments are shown only if asked for by `kind`.
     """
 
@@ -44,6 +45,9 @@ class Filter:
     clause: str | None = None
     action: str | None = None
     subject: str | None = None
+    purpose: str | None = None
+    party: str | None = None
+    category: str | None = None
     route: str | None = None
     stream: str | None = None
     since: datetime | None = None
@@ -55,6 +59,9 @@ class Filter:
             (self.kind == line.get("kind") if self.kind else line.get("kind") != OPENING)
             and (self.subject is None or self.subject in _people(line))
             and (self.route is None or self.route in _route_names(line))
+            and (self.purpose is None or self.purpose in _many(line.get("purpose")))
+            and (self.party is None or self.party in _many(line.get("party")))
+            and (self.category is None or self.category in _categories(line))
             and (self.stream is None or str(line.get("stream", "")).startswith(self.stream))
             and self._is_within(line)
             and self._is_reason(line)
@@ -154,9 +161,14 @@ def _before(line: Line) -> Sequence[str]:
 
 def _after(line: Line) -> Sequence[str]:
     return (
-        ", ".join(dict.fromkeys(str(each.get("cat", "")) for each in _dicts(line.get("pd")))),
+        ", ".join(_categories(line)),
         " / ".join(text for name in ("purpose", "basis") for text in [", ".join(_many(line.get(name)))] if text),
     )
+
+
+def _categories(line: Line) -> tuple[str, ...]:
+    """Return the categories of data that were seen, each once."""
+    return tuple(dict.fromkeys(str(each.get("cat", "")) for each in _dicts(line.get("pd"))))
 
 
 def _route(line: Line) -> str:

@@ -43,6 +43,9 @@ def audit() -> None:
 @click.option("--clause", help="Only lines with a reason of this clause.")
 @click.option("--action", help="Only lines with a reason that took this action, or would have: withhold, deny, …")
 @click.option("--subject", help="Only lines about this pseudonym.")
+@click.option("--purpose", help="Only lines of this purpose, or `undeclared`.")
+@click.option("--party", help="Only lines of this party, or `undeclared`.")
+@click.option("--category", help="Only lines in which data of this category were seen.")
 @click.option("--route", help="Only lines of this route: `/orders/{id}` or `GET /orders/{id}`.")
 @click.option("--stream", help="Only lines of the stream whose id begins so.")
 @click.option(
