@@ -35,7 +35,7 @@ class Filter:
 
     `subject` is a pseudonym, met as actor or as subject. `clause`, `rule` and `action` must meet in one reason of the
     line; an action is also met where a rule in dry-run would have taken it. `route` is a template, with its method or
-    without. `purpose` and `party` are names of the policy, or ``undeclared``; `category` is one of which data were seen.
+    without. `purpose` and `party` are names of the policy, or ``undeclared``; `category` is one that was seen.
     `since` is the first instant that counts, `until` the first that does not. `stream` is the id of a stream,
     or how it begins. Opening lines of segments are shown only if asked for by `kind`.
     """
