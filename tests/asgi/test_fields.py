@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.asgi.conftest import MakeShop
-from tests.asgi.wire import FIELDS, Reply, Shop, as_json, policy_text, run
+from tests.asgi.wire import FIELDS, ROUTES, Reply, Shop, as_json, policy_text, run
 
 ORDER = b'{ "email":"a@b.example" , "gender" : "f","price": 1.10, "gender":"m", "e":1e2,"note":"\\u00e5" }'
 LEFT = b'{ "email":"a@b.example" ,"price": 1.10, "e":1e2,"note":"\\u00e5" }'
@@ -342,19 +342,8 @@ VALUES = st.recursive(
 
 def _without_gender(value: object) -> object:
     if isinstance(value, dict):
-        kept = {key: one for key, one in value.items() if not _is_gender(key, one)}
-        return {key: _cleared(key, one) for key, one in kept.items()}
+        return {key: _without_gender(one) for key, one in value.items() if key.lower() not in ("gender", "x-gender")}
     return [_without_gender(one) for one in value] if isinstance(value, list) else value
-
-
-def _is_gender(key: str, value: object) -> bool:
-    return key.lower() in ("gender", "x-gender") and not isinstance(value, dict | list)
-
-
-def _cleared(key: str, value: object) -> object:
-    if key.lower() in ("gender", "x-gender") and isinstance(value, list):
-        return [_cleared(key, one) for one in value if isinstance(one, dict | list)]
-    return _without_gender(value)
 
 
 def test_what_is_left_of_any_json_is_what_may_be_left(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -371,3 +360,45 @@ def test_what_is_left_of_any_json_is_what_may_be_left(tmp_path_factory: pytest.T
             assert json.loads(run(one.ask("GET", "/account")).body) == _without_gender(value)
 
         check()
+
+
+PARTS = """
+- {id: grown-up, clause: C-8, for: exchange, match: {under: 18}, otherwise: deny}
+- {id: in-the-row, clause: C-3, for: field, only-if: {data: of-purpose}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "called"),
+    [
+        (b"application/json", b'{"birth": {"year": 2010, "month": 5, "day": 5}}', False),
+        (b"application/json", b'{"birth": {"year": 1990, "month": 5, "day": 5}}', True),
+        (b"application/x-www-form-urlencoded", b"birth[year]=2010&birth[month]=5&birth[day]=5", False),
+        (b"application/x-www-form-urlencoded", b"birth%5Bday%5D=5&birth%5Byear%5D=1990&birth%5Bmonth%5D=5", True),
+        (b"application/x-www-form-urlencoded", b"birth[year]=1990&birth[year]=2010", False),
+        (b"application/x-www-form-urlencoded", b"birth=1990-05-05&birth=2010-05-05", False),
+    ],
+)
+async def test_a_birth_date_in_parts_is_one(shop: MakeShop, kind: bytes, body: bytes, called: bool) -> None:
+    one = shop(PARTS)
+    answer = await one.ask("POST", "/order", body=body, kind=kind)
+    assert (answer.called, answer.status) == (called, 200 if called else 403)
+
+
+async def test_an_object_under_a_declared_name_goes_as_a_whole(shop: MakeShop) -> None:
+    one = shop(PARTS)
+    body = {"name": {"first": "Ann"}, "gender": {"is": "f", "said": [{"by": "her"}]}, "n": [1]}
+    assert json.loads((await one.ask("POST", "/order", json_body=body)).body_seen) == {"name": body["name"], "n": [1]}
+    one.reply = as_json(body)
+    for _ in range(2):  # the second from what the lane has learned
+        assert json.loads((await one.ask("GET", "/account")).body) == {"name": body["name"], "n": [1]}
+    assert ("in-the-row", "withhold") in one.reasons()
+    one.reply = as_json(body)
+    assert json.loads((await one.ask()).body) == body, "a route without purpose knows strong names alone"
+
+
+async def test_what_holds_records_is_no_field_itself(shop: MakeShop) -> None:
+    routes = ROUTES + "    'GET /all': {purpose: sale, records: '$.gender[*]'}\n"
+    one = shop(PARTS, routes=routes)
+    one.reply = as_json({"gender": [{"name": "Ann", "gender": "f"}]})
+    assert json.loads((await one.ask("GET", "/all")).body) == {"gender": [{"name": "Ann"}]}

@@ -36,6 +36,30 @@ def test_a_list_of_scalars_goes_by_its_name():
     }
 
 
+def test_with_whole_a_declared_name_says_it_of_objects_and_lists():
+    body = {"email": ["a", "b"], "name": {"first": "x", "phone": "1"}, "rows": [{"name": []}], "x": {"y": "z"}}
+    tagger = Tagger(NAMES, whole=True)
+    assert counts(body, tagger) == {
+        ("email", "$.email"): 1,
+        ("name", "$.name"): 1,
+        ("phone", "$.name.phone"): 1,
+        ("contact", "$.name.phone"): 1,
+        ("name", "$.?[*].name"): 1,
+    }
+    cut = tagger.edit(json.dumps(body).encode(), lambda one: Edit.REMOVE if "name" in one.categories else None)
+    assert json.loads(cut) == {"email": ["a", "b"], "rows": [{}], "x": {"y": "z"}}
+    held = Tagger(NAMES, {"$.name": []}, whole=True)
+    assert counts({"name": [{"name": "x"}]}, held) == {("name", "$.name[*].name"): 1}, "the binding knows better"
+
+
+def test_with_whole_an_age_may_come_in_parts():
+    tagger = Tagger(NAMES, with_age=["birth"], whole=True)
+    tags = tagger.tag(
+        b'{"dob": {"year": 2010, "month": 1, "day": 1}, "rows": [{"dob": ["2009-01-01", 7]}]}', today=TODAY
+    )
+    assert {place.shown: stated for place, stated in tags.ages} == {"$.dob": (16.0, 17.0), "$.?[*].dob": (7.0, 8.0)}
+
+
 def test_patterns_and_names_of_several_categories_are_matched_without_case():
     assert counts({"X-Geo-Lat": 1, "x-geo": 2, "PHONE": "1"}) == {
         ("location", "$.x-geo-*"): 1,

@@ -54,13 +54,20 @@ INF = math.inf
         ("under18", True, (0, 18)),
         ("under_16", "no", (16, INF)),
         ("min_age_18", "true", (18, INF)),
+        ("dob", {"year": 2008, "month": 11, "day": 23}, (17, 18)),
+        ("dob", {"Day": "22", "Month": "November", "Year": "2008"}, (18, 19)),
+        ("dob", {"y": "2008", "m": "11", "d": ""}, (17, 19)),
+        ("dob", {"yyyy": 2008}, (17, 19)),
+        ("dob", {"value": "2008-11-23", "verified": True, "note": "as told"}, (17, 18)),
+        ("ages", [40, 12, None], (12, 13)),
+        ("dob", [{"year": 2008, "month": 11, "day": 22}], (18, 19)),
     ],
 )
 def test_an_age_is_read_as_an_interval(name, value, expected):
     assert age(name, value, TODAY) == expected
 
 
-@pytest.mark.parametrize("value", [None, "", "  "])
+@pytest.mark.parametrize("value", [None, "", "  ", [], {}, [None], {"year": ""}, {"a": None}])
 def test_nothing_stated_is_no_age(value):
     assert age("dob", value, TODAY) is None
 
@@ -71,7 +78,10 @@ def test_nothing_stated_is_no_age(value):
         ("dob", "2009-02-30"), ("dob", "2027-01-01"), ("dob", "1800-01-01"), ("dob", "soon"), ("dob", "13.13.2008"),
         ("age", 200), ("age", -1), ("age", "-1"), ("age", True), ("age", float("nan")), ("age", 1e300),
         ("age", "24-18"),
-        ("dob", "32 Nov 2008"), ("dob", "12 Foo 2008"), ("over18", "maybe"), ("over18", 18), ("dob", [1]), ("age", "٣"),
+        ("dob", "32 Nov 2008"), ("dob", "12 Foo 2008"), ("over18", "maybe"), ("over18", 18), ("age", "٣"),
+        ("dob", ["x"]),
+        ("dob", ["2008-11-22", "x"]), ("dob", {"year": 2008, "month": 13, "day": 1}), ("dob", {"a": 12, "b": 30}),
+        ("dob", {"note": "x"}),
     ],
 )  # fmt: skip
 def test_a_value_that_is_no_age_is_unreadable(name, value):
@@ -319,3 +329,35 @@ def test_no_value_can_make_a_probe_slow(text):
 def test_no_bytes_break_the_probe_of_cookies(value):
     probes = Probes([("e", "email", None), ("i", "ip", None), ("p", "phone", None), ("c", "luhn", None)])
     assert probe_cookie(probes, value) <= {"e", "i", "p", "c"}
+
+
+OWN = Probes(
+    [("email", "email", None), ("phone", "phone", None), ("card", "luhn", None)],
+    ["Info@shop.example", "info(at)shop.example", "+46902001820", "112"],
+)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "write to info@shop.example", "INFO@shop.example.", "mailto:info@shop.example?subject=x",
+        "email=info@shop.example",
+        "'info@shop.example', info@shop.example", "<info%40shop.example>", "Call +46902001820",
+        "Tel: +46 (0)90-200 18 20", "+46(0) 902001820",
+    ],
+)  # fmt: skip
+def test_the_sites_own_contacts_are_nobodys(value):
+    assert OWN.find(value) == ()
+    assert OWN.find_within(base64.b64encode(value.encode()).decode()) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("xinfo@shop.example", "email"), ("x.info@shop.example", "email"), ("no-info@shop.example", "email"),
+        ("info@shop.example.org", "email"), ("info@shop.example and ada@shop.example", "email"),
+        ("+46902001821", "phone"), ("Tel: +46 90 200 18 20 and +46 90 200 18 21", "phone"),
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_an_own_contact_is_somebodys(value, found):
+    assert OWN.find(value) == (found,)

@@ -83,6 +83,18 @@ def test_fields_of_a_query_are_tagged_by_name_and_by_value():
     assert len(query.tag(pairs, names, undeclared=True)) == 6
 
 
+def test_of_a_name_with_brackets_the_innermost_declared_word_counts():
+    names = Names({"address": ["home"], "email": ["email"]})
+    pairs = query.split(b"address[city]=x&address[lines][]=y&address[email]=z&a[b]=1&[]=2&email[=3")
+    told = [(field.categories, field.name, field.at) for field in query.tag(pairs, names)]
+    assert told == [
+        (("home",), "address", 0),
+        (("home",), "address", 1),
+        (("email",), "email", 2),
+        (("email",), "email", 5),
+    ]
+
+
 def test_an_urlencoded_form_is_read_and_edited():
     body = b"name=Ada+L&email=a%40b.se&ok=on"
     assert [(pair.name, pair.value) for pair in form.read(body)] == [

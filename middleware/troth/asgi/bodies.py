@@ -20,6 +20,8 @@ from troth.model.facts import Age, Direction, Field
 from troth.model.words import UNDECLARED, Carrier
 from troth.runtime.tags import Tagging, to_age
 
+_DIFFERS: Final = "?"
+"""Stands for a part of a date that is given in two different values."""
 _CARRIERS: Final = {"json": Carrier.JSON, "form": Carrier.FORM, "multipart": Carrier.MULTIPART}
 _BLANK: Final = b" \t\r\n\0\xef\xbb\xbf\xfe\xff"
 """What may stand before JSON for one reader or another: white space, byte order marks, halves of UTF-16."""
@@ -255,19 +257,37 @@ def _read_pairs(kind: str, body: bytes, content_type: bytes, tagging: Tagging, t
     parts = multipart.read(body, content_type) if kind == "multipart" else None
     pairs: list[Any] = list(form.read(body) if parts is None else parts)
     carrier = _CARRIERS[kind]
+    dated: dict[str, dict[str, str]] = {}
     for found in query.tag(pairs, tagging.names, probes=tagging.probes, known=known, undeclared=tagging.undeclared):
         name, value = pairs[found.at][0], pairs[found.at][1]
         for category in found.categories or (UNDECLARED,):
             field = Field(category=category, carrier=carrier, direction=Direction.REQUEST, name=found.shown)
             read.fields.append((field, 1, (name, category)))
             if category in tagging.with_age:
-                stated = to_age(age(name, value, today))
-                read.ages += [] if stated is None else [((name,), stated)]
+                whole, part = _part_of(name, found.name)
+                if part:
+                    held = dated.setdefault(whole, {})
+                    held[part] = value if held.get(part, value) == value else _DIFFERS
+                else:
+                    _state(read, name, value, today)
+    for whole, held in dated.items():
+        _state(read, whole, held, today)
     read.pairs = [(pair[0], pair[1]) for pair in pairs]
     read.parts = parts or []
     read.edit = lambda edits: _without(body, edits, parts)
     read.at = lambda name: [pair[1] for pair in pairs if pair[0] == name]
     return read
+
+
+def _state(read: Read, name: str, value: object, today: date) -> None:
+    stated = to_age(age(name, value, today))
+    read.ages += [] if stated is None else [((name,), stated)]
+
+
+def _part_of(name: str, told: str) -> tuple[str, str]:
+    """Return of what a pair states an age, and which part of it: of ``birth[year]`` the year, of a plain name none."""
+    last = query.words_of(name)[-1:]
+    return (name, "") if name == told or last == [told] else (name.rpartition("[")[0], last[0])
 
 
 def _without(body: bytes, edits: Mapping[object, Edit], parts: list[Part] | None) -> bytes:

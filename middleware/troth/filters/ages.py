@@ -18,6 +18,11 @@ _NO: Final = frozenset({"no", "false", "off", "0", "n"})
 _BOX: Final = re.compile(
     r"(?:^|[_\-. ])(?P<side>over|above|min|adult|under|below)(?:[_\-. ]?age)?[_\-. ]?(?P<years>\d{1,2})$"
 )
+_PARTS: Final = {
+    **dict.fromkeys(("year", "yyyy", "y"), "year"),
+    **dict.fromkeys(("month", "mm", "m"), "month"),
+    **dict.fromkeys(("day", "dd", "d"), "day"),
+}
 _WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MONTHS: Final = {
     name: number
@@ -38,11 +43,16 @@ def age(name: str, value: object, today: date) -> Age | None:
     """Return the years that `value`, stated under `name`, gives evidence of on the day `today`.
 
     A birth date or a whole number of years n gives ``[n, n + 1)``, a year or month of birth what it leaves possible, a
-    box such as ``over18`` answered yes ``[18, ∞)`` and no ``[0, 18)``. None where nothing was stated (null, empty);
+    box such as ``over18`` answered yes ``[18, ∞)`` and no ``[0, 18)``. Of a list the youngest counts; an object may
+    hold ``year``, ``month`` and ``day``, or one thing that is an age. None where nothing was stated (null, empty);
     "unreadable" where something was that is no age.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
+    if isinstance(value, list):
+        return _youngest([age(name, one, today) for one in value])
+    if isinstance(value, dict):
+        return _in_parts(name, value, today)
     text = str(value).strip().lower()
     box = _BOX.search(_WORDS.sub("_", name).lower())
     if box is not None:
@@ -52,6 +62,31 @@ def age(name: str, value: object, today: date) -> Age | None:
     if isinstance(value, float) and math.isfinite(value):
         text = str(math.floor(value))
     return _number(text, today) or _span(text) or _born(_dates(text), today) or UNREADABLE
+
+
+def _youngest(stated: list[Age | None]) -> Age | None:
+    """Return the youngest of several; unreadable if one is."""
+    ages = [one for one in stated if one is not None]
+    if UNREADABLE in ages:
+        return UNREADABLE
+    return min((one for one in ages if one != UNREADABLE), key=lambda one: one[1], default=None)
+
+
+def _in_parts(name: str, value: dict[object, object], today: date) -> Age | None:
+    """Read a date that an object holds in parts, else the only member that is an age."""
+    parts = {_PARTS[key]: one for raw, one in value.items() if (key := str(raw).strip().lower()) in _PARTS}
+    if "year" in parts:
+        year, month, day = (str(parts.get(part) or "").strip() for part in ("year", "month", "day"))
+        if not month:
+            return age(name, year, today)
+        if month.isdigit():
+            return age(name, f"{year}-{month}-{day}" if day else f"{year}-{month}", today)
+        return age(name, f"{day} {month} {year}".strip(), today)
+    stated = [age(name, one, today) for one in value.values() if not isinstance(one, bool)]
+    read = {one for one in stated if one is not None and one != UNREADABLE}
+    if len(read) == 1:
+        return read.pop()
+    return UNREADABLE if any(one is not None for one in stated) else None
 
 
 def _ticked(box: re.Match[str], text: str) -> Age:

@@ -63,8 +63,8 @@ class Place:
     """One place in a body and the categories a value has there. Compared by identity; a tagger hands out one for each.
 
     `path` names it, with names as they stand in the body: only for filters. `shown` is for lines: ``$.order[*].email``,
-    where names read as they were declared (``X-Geo-ada`` as ``x-geo-*``) and undeclared ones ``?``. `whole` says that a
-    selector ends here, so that an object or list at this place is the value; otherwise only a scalar is. `dated` says
+    where names read as they were declared (``X-Geo-ada`` as ``x-geo-*``) and undeclared ones ``?``. `whole` says that
+    an object or list at this place is the value, as where a selector ends; otherwise only a scalar is. `dated` says
     that one of the categories states an age.
     """
 
@@ -84,9 +84,12 @@ class Place:
 
 
 class Shape:
-    """What a tree of places is learned from: declared names, selectors of the binding, a limit of depth, a budget."""
+    """What a tree of places is learned from: declared names, selectors of the binding, a limit of depth, a budget.
 
-    __slots__ = ("depth", "learned", "names", "selectors", "undeclared", "with_age")
+    `whole`: a declared name says of an object or list as well what it is, not only of a scalar.
+    """
+
+    __slots__ = ("depth", "learned", "names", "selectors", "undeclared", "whole", "with_age")
 
     def __init__(
         self,
@@ -96,7 +99,9 @@ class Shape:
         depth: int,
         undeclared: bool,
         with_age: frozenset[str] = frozenset(),
+        whole: bool = False,
     ) -> None:
+        self.whole = whole
         self.with_age = with_age
         self.names = Names(names)
         self.selectors = tuple((parse_selector(text), tuple(sorted(set(ids)))) for text, ids in selectors.items())
@@ -185,7 +190,7 @@ class Node(dict[str, Place | None]):
         ids = tuple(sorted({one for each in bound for one in each})) if bound else by_name
         if not ids and not (self.shape.undeclared and key is not None and not bound):
             return None
-        return self._made(key, ids, whole=bool(bound))
+        return self._made(key, ids, whole=bool(bound or (ids and self.shape.whole)))
 
     def _made(self, key: str | None, ids: Categories, *, whole: bool) -> Place:
         dated = not self.shape.with_age.isdisjoint(ids)

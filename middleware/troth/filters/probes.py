@@ -61,6 +61,9 @@ _MOMENT: Final = re.compile(
 _SHORTEST_TELLING: Final = len("a@b.se")
 _TELLING_NUMBER: Final = 10**12
 _SHORTEST_KNOWN: Final = 4
+_SHORTEST_NUMBER: Final = 7
+_GROUPED: Final = r"(?:\(0\)|[ ().\-/]){0,4}"
+"""What may stand between the digits of a telephone number, the national zero in brackets among it."""
 _DIGESTS: Final = ("md5", "sha1", "sha256")
 _SHORTEST_DIGEST: Final = 32
 _DIGEST: Final = re.compile(r"(?<![0-9a-z])(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32})(?![0-9a-z])", re.ASCII)
@@ -128,12 +131,15 @@ class Screen:
 class Probes:
     """Compiled probes. `rows` are triples: category, probe name, and for ``pattern`` its regular expression.
 
-    Raises ValueError for an unknown probe and for a pattern that `compile_pattern` refuses. ``age`` is skipped.
+    `own` are addresses and telephone numbers of the site itself: they are nobody's, and no probe but ``pattern`` and
+    ``known`` sees them. Raises ValueError for an unknown probe and for a pattern that `compile_pattern` refuses.
+    ``age`` is skipped.
     """
 
-    __slots__ = ("_by_number", "_finders", "_known", "_patterns", "_telling")
+    __slots__ = ("_by_number", "_finders", "_known", "_own", "_patterns", "_telling")
 
-    def __init__(self, rows: Iterable[tuple[str, str, str | None]]) -> None:
+    def __init__(self, rows: Iterable[tuple[str, str, str | None]], own: Iterable[str] = ()) -> None:
+        self._own = _own_contacts(own)
         self._finders: list[tuple[Callable[[str], bool], str]] = []
         self._patterns: list[tuple[Callable[[str], bool], str]] = []
         self._by_number: list[str] = []
@@ -209,7 +215,8 @@ class Probes:
     def _of_text(self, text: str, known: Known, but: Categories) -> list[str]:
         found: list[str] = []
         if len(text) >= _SHORTEST_TELLING and self._telling(text) and not _MOMENT.fullmatch(text):
-            found = [category for finder, category in self._finders if category not in but and finder(text)]
+            others = text if self._own is None else self._own.sub(" ", text)
+            found = [category for finder, category in self._finders if category not in but and finder(others)]
         if self._patterns:
             found += [category for search, category in self._patterns if search(text)]
         if self._known and known:
@@ -221,6 +228,18 @@ class Probes:
         if self._known and known:
             return (*found, *self._known.intersection(known.find(str(value))))
         return tuple(found)
+
+
+def _own_contacts(own: Iterable[str]) -> re.Pattern[str] | None:
+    """Compile what finds the site's own addresses and telephone numbers as whole ones, however numbers are grouped."""
+    forms = []
+    for contact in own:
+        digits = [one for one in contact if one.isdigit()]
+        if "@" in contact:
+            forms.append(rf"(?<![\w.+\-%/&~]){re.escape(contact)}(?![\w\-]|\.\w)")
+        elif len(digits) >= _SHORTEST_NUMBER and not any(one.isalpha() for one in contact):
+            forms.append(rf"(?<!\d)\+?{_GROUPED.join(digits)}(?!\d)")
+    return re.compile("|".join(forms), re.IGNORECASE) if forms else None
 
 
 def _anything(text: str) -> object:

@@ -64,7 +64,7 @@ def tag(
 ) -> list[Field]:
     """Return the fields among name-value pairs of a query, form, path or header list, in order.
 
-    A name may carry brackets (``user[email]``, ``emails[]``): its innermost word counts as its name too.
+    A name may carry brackets (``user[email]``, ``address[city]``): the innermost of its words that is declared counts.
     """
     fields: list[Field] = []
     for at, (name, value, *_) in enumerate(pairs):
@@ -91,9 +91,14 @@ def _pair(raw: bytes) -> Pair:
     return Pair(decode(name), decode(value), raw)
 
 
+def words_of(name: str) -> list[str]:
+    """Return the words of a name with brackets: of ``user[email]`` both, of ``email[]`` one. A plain name is one."""
+    return [word for word in name.replace("]", "").split("[") if word] if "[" in name else [name]
+
+
 def _told(name: str, names: Names) -> str:
-    """Return the part of a name that says what it is: of ``user[email]`` and ``email[]`` the innermost word."""
+    """Return the part of a name that says what it is: the innermost that is declared, else the innermost."""
     if "[" not in name or names.of(name):
         return name
-    words = [word for word in name.replace("]", "").split("[") if word]
-    return words[-1] if words else name
+    words = words_of(name)
+    return next((word for word in reversed(words) if names.of(word)), words[-1] if words else name)

@@ -56,10 +56,11 @@ class Tagger:
     """Finds fields in the JSON bodies of one route and carrier; made at load, used by every exchange.
 
     `names` maps declared names (exact or with ``*``, without case) to categories: they make a field of a scalar, or of
-    the scalar items of a list. `selectors` maps ``$.a.b``, ``$[*].email``, ``$.by_country.*`` to categories and goes
-    before names; a selector with no category says that nothing there is a field by name, and one with a category makes
-    a field of whatever stands there. `probes` look at every scalar. Of the categories in `with_age` the stated ages are
-    read. `undeclared` reports scalar members without a category too. `depth` bounds nesting.
+    the scalar items of a list; with `whole` of whatever stands there. `selectors` maps ``$.a.b``, ``$[*].email``,
+    ``$.by_country.*`` to categories and goes before names; a selector with no category says that nothing there is a
+    field by name, and one with a category makes a field of whatever stands there. `probes` look at every scalar. Of the
+    categories in `with_age` the stated ages are read. `undeclared` reports scalar members without a category too.
+    `depth` bounds nesting.
     """
 
     __slots__ = ("_by_name", "_probes", "_root", "_screen", "_shape")
@@ -73,9 +74,10 @@ class Tagger:
         with_age: Iterable[str] = (),
         undeclared: bool = False,
         depth: int = 64,
+        whole: bool = False,
     ) -> None:
         dated = frozenset(with_age)
-        self._shape = Shape(names, selectors or {}, depth=depth, undeclared=undeclared, with_age=dated)
+        self._shape = Shape(names, selectors or {}, depth=depth, undeclared=undeclared, with_age=dated, whole=whole)
         self._probes = probes
         self._screen = probes.screen(NOBODY)
         self._by_name = not probes and not dated

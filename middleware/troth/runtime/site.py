@@ -58,7 +58,8 @@ class Site:
         self._cookie_map = [(Glob(name), row) for name, row in self.binding.cookies.items()]
         self._rows: dict[bytes, tuple[str, str | None, bool]] = {}
         self.cookie_probes = Probes(
-            (row.id, probe, row.pattern) for row in policy.data.values() for probe in row.probes if probe != "age"
+            ((row.id, probe, row.pattern) for row in policy.data.values() for probe in row.probes if probe != "age"),
+            policy.identity.contacts,
         )
         self.lines: dict[object, tuple[bytes, object, object]] = {}
         """Encoded lines of exchanges that told nothing of their own; `asgi.telling` keeps it bounded."""

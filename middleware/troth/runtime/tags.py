@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Final
@@ -20,6 +21,8 @@ from troth.plan import PlannedRule
 
 _REMEMBERED: Final = 256
 _LONGEST: Final = 64
+_STEPS: Final = re.compile(r"\.[^.\[]+|\[[^\]]*\]")
+"""The steps of a selector of records."""
 
 
 def to_age(stated: tuple[float, float] | str | None) -> Age | None:
@@ -52,8 +55,8 @@ class Tagging:
     """Names and probes of one policy, as one route (or none) uses them."""
 
     def __init__(self, policy: Policy, route: Route | None, *, undeclared: bool, depth: int) -> None:
-        known = route is not None and route.purpose is not None
-        rows = [row for row in policy.data.values() if known or row.strong]
+        self._purposed = route is not None and route.purpose is not None
+        rows = [row for row in policy.data.values() if self._purposed or row.strong]
         declared: dict[str, list[str]] = {}
         for row in rows:
             for name in row.fields:
@@ -64,10 +67,14 @@ class Tagging:
                 self.selectors[name] = [category]
             else:
                 declared[name] = [category]
+        for selector in (route.records, route.request_records) if route else ():
+            for above in _above(selector or "$"):
+                self.selectors.setdefault(above, [])
         self.declared: Mapping[str, list[str]] = declared
         self.names = Names(declared)
         self.probes = Probes(
-            (row.id, probe, row.pattern) for row in policy.data.values() for probe in row.probes if probe != "age"
+            ((row.id, probe, row.pattern) for row in policy.data.values() for probe in row.probes if probe != "age"),
+            policy.identity.contacts,
         )
         self.with_age = frozenset(row.id for row in policy.data.values() if "age" in row.probes)
         self.undeclared = undeclared
@@ -90,7 +97,15 @@ class Tagging:
             with_age=self.with_age,
             undeclared=self.undeclared,
             depth=self._depth,
+            whole=self._purposed,
         )
+
+
+def _above(selector: str) -> Iterator[str]:
+    """Yield the places above the records of a selector, which are no fields whatever they are called."""
+    steps = _STEPS.findall(selector)
+    for n in range(1, len(steps)):
+        yield "$" + "".join(steps[:n])
 
 
 def asks_undeclared(plan: tuple[PlannedRule, ...]) -> bool:
