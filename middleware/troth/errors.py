@@ -19,6 +19,19 @@ class HomeError(ConfigurationError):
         self.path = path
 
 
+class ActivationRefused(ConfigurationError):
+    """Rules refuse that a policy `version` follows the one in force. `found`: each rule with the clauses it keeps."""
+
+    def __init__(self, policy: str, before: str, version: str, found: tuple[tuple[str, tuple[str, ...]], ...]) -> None:
+        rules = "; ".join(f"{rule} ({', '.join(clauses)})" for rule, clauses in found)
+        super().__init__(
+            f"version {version} of policy {policy} may not follow version {before}, refused by {rules}:"
+            f" meet what is asked for, or keep version {before} among the `versions`"
+        )
+        self.version = version
+        self.found = found
+
+
 class HookError(TrothError):
     """A callable named by the binding failed. Carries the `hook` (``module:name``) and the class name of the cause."""
 

@@ -214,7 +214,7 @@ def test_a_file_of_deadlines_alone_learns_to_count(tmp_path: Path) -> None:
     home = Home.open(tmp_path / "home")
     EventCounts.open(home.events, home.lock).close()
     with closing(sqlite3.connect(home.events)) as connection:
-        connection.executescript("DROP TABLE counts; PRAGMA user_version = 1")
+        connection.executescript("DROP TABLE counts; DROP TABLE versions; PRAGMA user_version = 1")
     counts = EventCounts.open(home.events, home.lock)
     assert counts.add([counted("a")], NOW) == [(NOW,)]
     counts.close()

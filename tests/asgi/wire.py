@@ -245,13 +245,19 @@ class Shop:
                 file.seek(self._read.get(path, 0))
                 new = file.read()
             self._read[path] = self._read.get(path, 0) + len(new)
-            self._lines += [value for value in map(json.loads, new.splitlines()) if value["kind"] != "trail.open"]
+            self._lines += [value for value in map(json.loads, new.splitlines()) if not is_of_the_start(value)]
         return list(self._lines)
 
     def reasons(self, line: dict[str, Any] | None = None) -> list[tuple[str, str]]:
         """Return rule and action of each reason of a line, the last one if none is given."""
         line = line or self.lines()[-1]
         return [(reason["rule"], reason["action"]) for reason in line["why"]]
+
+
+def is_of_the_start(line: dict[str, Any]) -> bool:
+    """Whether a line is one that every fresh home begins with: the stream, the version in force and the next one."""
+    first = line.get("event") == "policy-activated" and "was" not in line
+    return line["kind"] == "trail.open" or first or line.get("event") == "policy-announced"
 
 
 async def read(receive: Receive) -> bytes:

@@ -104,7 +104,7 @@ class PolicyMiddleware:
         self._ticker = Ticker(self._current)
         if seconds:
             WATCH.add(self._reloader)
-        if clock is None and (seconds or runtime.deadlines is not None):  # who brings a clock looks at it himself
+        if clock is None and (seconds or runtime.heeds_time):  # who brings a clock looks at it himself
             WATCH.add(self._ticker)
 
     @property

@@ -11,10 +11,10 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from datetime import date
 from typing import Final, Protocol
 
-from troth.diagnostics import InvalidFiles
-from troth.errors import ConfigurationError, TrailError
+from troth.errors import ActivationRefused, ConfigurationError, TrailError
 from troth.runtime.loading import Marks, mark
 from troth.runtime.runtime import Runtime
 
@@ -36,6 +36,8 @@ class Reloader:
         self._install = weakref.WeakMethod(install)
         self._loaded = runtime.marks
         self._seen = runtime.marks
+        self._refused_on: date | None = None
+        """The day on which rules refused the version that stands on disk: the next day has other statements."""
 
     @property
     def is_over(self) -> bool:
@@ -46,8 +48,9 @@ class Reloader:
         """Look once; load what has changed and stood still since the last look. Never raises."""
         seen = self._marks()
         still, self._seen = seen == self._seen, seen
-        if seen == self._loaded or not still:
+        if not still or (seen == self._loaded and self._refused_on in (None, self._runtime.clock().date())):
             return
+        self._refused_on = None
         try:
             self._load(seen)
         except TrailError as cause:  # untold, nothing changes: the next look tries again
@@ -77,9 +80,10 @@ class Reloader:
 
     def _refuse(self, cause: ConfigurationError) -> None:
         """Say all that is wrong, and that the last good goes on."""
-        found = cause.diagnostics if isinstance(cause, InvalidFiles) else ()
+        if isinstance(cause, ActivationRefused):
+            self._refused_on = self._runtime.clock().date()
         _LOG.error("changed files cannot be used; what was loaded last goes on\n%s", cause)
-        self._runtime.refuse("invalid-files" if found else type(cause).__name__, len(found))
+        self._runtime.refuse(cause)
 
     def _marks(self) -> Marks:
         runtime = self._runtime

@@ -175,7 +175,8 @@ class Bench:
             self._kept += [policy, binding]
             folder = self._root / str(self._made)
             folder.mkdir()
-            found = self._places[key] = Place(folder, _attested(policy, given), staged(binding, given), now)
+            begins = min((one.clock or now for one in given.earlier), default=now)
+            found = self._places[key] = Place(folder, _attested(policy, given), staged(binding, given), begins)
         self.latest = found
         return found
 

@@ -1,7 +1,7 @@
 """Cases without a request: what the clock says of the exchanges that went before, held against the reference.
 
-The clock of the middleware says what it has kept. The reference is given each event anew, with all events of the same
-subject that came later, and judges it at the instant of the case.
+The clock of the middleware says what it has kept, and which version comes into force. The reference is given each event
+anew, with all events of the same subject that came later, and judges it at the instant of the case.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from troth.engines import reference
 from troth.model.facts import Actor, Event, Exchange, Person
 from troth.model.findings import Finding
 from troth.model.words import RESTRICTING, Thing
+from troth.runtime.site import Site
+from troth.runtime.versions import ACTIVATED
 
 _REFUSED = 400
 Key = tuple[str, tuple[str, ...], bool]
@@ -29,6 +31,7 @@ def play(place: Place, case: Case, now: datetime, before: Sequence[Judged | None
     """Let the clock look at the instant of the case; returns what came of it, and what the reference says otherwise."""
     place.lines()
     place.stage.now = now
+    coming = list(_activation(place.site, now))
     place.runtime.tick()
     lines = place.lines()
     reasons = tuple(reason for line in lines for reason in of_line(line))
@@ -37,13 +40,24 @@ def play(place: Place, case: Case, now: datetime, before: Sequence[Judged | None
     )
     site = place.site
     duties = frozenset(site.deadlines)
-    found = [
-        finding
-        for x in _events([one for one in before if one is not None], now)
-        for finding in reference.judge(site.policy, site.binding, x).findings
-        if finding.thing is Thing.EVENT and finding.rule in duties and finding.action not in SILENT
-    ]
-    return played, list(_differences(reasons, found))
+    kept = _events([one for one in before if one is not None], now)
+    found = [one for one in _found(site, kept) if one.rule in duties]
+    return played, list(_differences(reasons, [*found, *_found(site, coming)]))
+
+
+def _found(site: Site, exchanges: Iterable[Exchange]) -> Iterator[Finding]:
+    """Yield what the reference finds about the events of exchanges."""
+    for x in exchanges:
+        for finding in reference.judge(site.policy, site.binding, x).findings:
+            if finding.thing is Thing.EVENT and finding.action not in SILENT:
+                yield finding
+
+
+def _activation(site: Site, now: datetime) -> Iterator[Exchange]:
+    """Yield that a version comes into force, where one is due that is not in force yet."""
+    before, due = site.versions.activated, site.versions.due(now.date())
+    if before is not None and due is not None and due != before:
+        yield Exchange(now=now, version=before, coming=due, events=(Event(name=ACTIVATED, at=now),))
 
 
 def _events(before: list[Judged], now: datetime) -> Iterator[Exchange]:

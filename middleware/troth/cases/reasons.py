@@ -79,7 +79,7 @@ def _purposes(view: View) -> frozenset[str]:
 
 
 def of_line(line: Mapping[str, Any]) -> tuple[Reason, ...]:
-    """Return the reasons that a line of the trail holds."""
+    """Return the reasons that a line of the trail holds; an alert of no rule is none."""
     return tuple(
         Reason(
             rule=why["rule"], clauses=tuple(why["clause"]), thing=why["thing"], action=why.get("would", why["action"]),
@@ -87,6 +87,7 @@ def of_line(line: Mapping[str, Any]) -> tuple[Reason, ...]:
             purposes=frozenset({line["purpose"]} if "purpose" in line else ()), party=line.get("party", ""), n=why["n"],
         )
         for why in line.get("why", ())
+        if "rule" in why
     )  # fmt: skip
 
 

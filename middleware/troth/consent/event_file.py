@@ -23,7 +23,7 @@ from troth.consent.connection import Connection
 from troth.consent.generation import Lock
 from troth.errors import HomeError, LedgerError
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 _BUSY_MILLISECONDS: Final = 5000
 _DEADLINES: Final = """
 CREATE TABLE deadlines (
@@ -49,7 +49,16 @@ CREATE TABLE counts (
 );
 CREATE INDEX count_until ON counts (until);
 """
-_MISSING: Final = {0: _DEADLINES + _COUNTS, 1: _COUNTS}
+_VERSIONS: Final = """
+CREATE TABLE versions (
+    policy TEXT NOT NULL,
+    version TEXT NOT NULL,
+    announced INTEGER,
+    text TEXT,
+    PRIMARY KEY (policy, version)
+) WITHOUT ROWID;
+"""
+_MISSING: Final = {0: _DEADLINES + _COUNTS + _VERSIONS, 1: _COUNTS + _VERSIONS, 2: _VERSIONS}
 """What a file of each older schema lacks."""
 
 

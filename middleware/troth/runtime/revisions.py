@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, Final
 
+from troth.diagnostics import InvalidFiles
+from troth.errors import ActivationRefused, ConfigurationError
 from troth.rules.switches import Switch
 from troth.runtime.loading import Sites
 from troth.runtime.site import Site
@@ -34,10 +36,19 @@ def switched(loaded: Sites, today: date) -> Iterator[Members]:
     yield from _turned(nothing, loaded, today)
 
 
-def refused(kept: Sites, today: date, reason: str, findings: int) -> Members:
+def refused(kept: Sites, today: date, cause: ConfigurationError) -> Members:
     """Return the line of files that cannot be used: `kept` goes on. Says how much is wrong, never what stands there."""
     line = {**_line("policy-refused", kept.first, today), **_hashes(kept.first, kept)}
-    return {**line, "reason": reason, "findings": findings, "why": [{"thing": "policy", "action": "alert", "n": 1}]}
+    alert = {"thing": "policy", "action": "alert", "n": 1}
+    match cause:
+        case ActivationRefused(version=version, found=found):
+            why = [{"rule": rule, "clause": [*clauses], "thing": "event", "action": "withhold", "n": 1}
+                   for rule, clauses in found]  # fmt: skip
+            return {**line, "reason": "activation-refused", "version": version, "why": [*why, alert]}
+        case InvalidFiles(diagnostics=diagnostics) if diagnostics:
+            return {**line, "reason": "invalid-files", "findings": len(diagnostics), "why": [alert]}
+        case _:
+            return {**line, "reason": type(cause).__name__, "findings": 0, "why": [alert]}
 
 
 def spoken(loaded: Sites) -> Iterator[str]:

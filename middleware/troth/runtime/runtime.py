@@ -18,9 +18,10 @@ from troth.audit.trail import PolicyStamp, Trail
 from troth.consent.deadlines import Deadlines
 from troth.consent.decoder import Decoder
 from troth.consent.desk import ConsentDesk
-from troth.errors import ConfigurationError, TrailError
+from troth.errors import ActivationRefused, ConfigurationError, HomeError, LedgerError, TrailError
 from troth.home import Home
 from troth.runtime import revisions
+from troth.runtime.activation import Activation, recall, refuse_what_cannot_follow
 from troth.runtime.counting import Counts, SharedCounts, open_counts
 from troth.runtime.deadlines import look, open_deadlines
 from troth.runtime.hooks import Hook
@@ -80,7 +81,9 @@ class Runtime:
         self.first = loaded.first
         self.deadlines: Deadlines | None = None
         """What has to follow events; None where no rule asks for that."""
-        self._open_stores(clock, ledger)
+        self._open_stores(clock, ledger, loaded)
+        self.activation = Activation(self.home, self.ledger, self.write)
+        """Announces and activates policy versions."""
         self._take(loaded)
         self._tell_start()
 
@@ -107,27 +110,46 @@ class Runtime:
     def renewed(self, loaded: Sites) -> Runtime:
         """Return a runtime of other sites over the same home, stores and trail; this one goes on as it is.
 
-        Tells the trail first. Raises TrailError where it cannot take the line, ConfigurationError for a missing hook.
+        Tells the trail first. Raises TrailError where it cannot take the line, ConfigurationError for a missing hook,
+        ActivationRefused for a version that rules do not let follow the one in force.
         """
         new = copy.copy(self)
+        recall(loaded.by_host.values(), self.ledger)
+        refuse_what_cannot_follow(loaded.by_host, self.sites, self.clock())
         new._take(loaded)
         for line in revisions.changes(self.loaded, loaded, self.clock().date()):
             self.write(line)
+        new._look_at_versions()
         self.trail.policy = new._stamp()
         new._say_summary()
         return new
 
-    def refuse(self, reason: str, findings: int) -> None:
+    def refuse(self, cause: ConfigurationError) -> None:
         """Tell the trail, once, that what stands on disk cannot be used and that the last good goes on."""
-        self.write(revisions.refused(self.loaded, self.clock().date(), reason, findings))
+        self.write(revisions.refused(self.loaded, self.clock().date(), cause))
 
     def _tell_start(self) -> None:
         try:
+            try:
+                refuse_what_cannot_follow(self.sites, {}, self.clock())
+            except ActivationRefused as cause:
+                self.refuse(cause)
+                raise
+            self._look_at_versions()
+            self.trail.policy = self._stamp()
             for line in revisions.switched(self.loaded, self.clock().date()):
                 self.write(line)
         except TrailError as cause:
             raise ConfigurationError(f"the trail cannot be written: {cause}") from cause
         self._say_summary()
+
+    def _look_at_versions(self) -> int:
+        """Announce and activate what is due; returns how many lines. What fails but for the trail is tried again."""
+        try:
+            return self.activation.look(self.sites.values(), self.clock())
+        except (LedgerError, HomeError) as cause:
+            _LOG.error("policy versions could not be looked at, the next look tries again: %s", cause)
+            return 0
 
     def _say_summary(self) -> None:
         for site in self.sites.values():
@@ -140,9 +162,10 @@ class Runtime:
         version, _ = self.first.version_at(self.clock().date())
         return PolicyStamp(id=policy.identity.id, version=version, hash=policy.fingerprint)
 
-    def _open_stores(self, clock: Callable[[], datetime] | None, ledger: str | None) -> None:
+    def _open_stores(self, clock: Callable[[], datetime] | None, ledger: str | None, loaded: Sites) -> None:
         home = self.home
         self.ledger, self.generation = open_ledger(home, ledger)
+        recall(loaded.by_host.values(), self.ledger)
         self.decoder = Decoder(home.cookie_keys, epoch=self.ledger.epoch, retired=self.ledger.retired)
         self.names = Pseudonyms(home.pseudonym_key)
         seed, older = home.trail_seed, home.trail_publics[1:]
@@ -161,11 +184,27 @@ class Runtime:
         """Write one line; returns its number. Raises TrailError where it cannot be written."""
         return self.write_encoded(encode(dict(members)))
 
+    @property
+    def heeds_time(self) -> bool:
+        """Whether something is due by the clock alone: what has to follow an event, a version that comes."""
+        today = self.clock().date()
+        return self.deadlines is not None or any(site.version_at(today)[1] for site in self.sites.values())
+
     def tick(self) -> int:
-        """Tell the trail what is overdue, and what falls due soon; returns how many lines. Waits for the disk."""
+        """Tell the trail what is overdue, falls due soon or comes into force; returns how many lines.
+
+        Waits for the disk.
+        """
+        lines = 0
+        try:
+            lines = self._look_at_versions()
+        except TrailError as cause:
+            _LOG.error("a policy version could not be told, the next look tries again: %s", cause)
+        if lines:
+            self.trail.policy = self._stamp()
         if self.deadlines is None:
-            return 0
-        return look(self.deadlines, self.home, self.sites.values(), self.clock, self.write)
+            return lines
+        return lines + look(self.deadlines, self.home, self.sites.values(), self.clock, self.write)
 
     def seal(self) -> None:
         """Seal the trail as far as that can be done now; a line that still comes opens a new segment."""
@@ -182,6 +221,7 @@ class Runtime:
             self.deadlines.close()
         if isinstance(self.counts, SharedCounts):
             self.counts.close()
+        self.activation.close()
         self.generation.close()
 
 

@@ -22,6 +22,7 @@ from troth.runtime.counting import limits_of
 from troth.runtime.following import deadlines_of
 from troth.runtime.routes import RouteTable
 from troth.runtime.tags import Tagging, asks_undeclared
+from troth.runtime.versions import Versions
 
 D = TypeVar("D", Header, Attribute, Keep)
 
@@ -51,7 +52,7 @@ class Site:
         self.engine = Engine(policy, self.binding)
         self.routes = RouteTable(self.binding.routes)
         self.rules = {rule.id: rule for rule in policy.rules}
-        self.version_dates = tuple((version.effective or date.min, version.id) for version in policy.versions)
+        self.versions = Versions(policy, self.engine)
         self._undeclared = asks_undeclared(self.engine.plan)
         self._tagging: dict[int, Tagging] = {}
         self.unbound = self._tags(None)
@@ -125,13 +126,7 @@ class Site:
 
     def version_at(self, today: date) -> tuple[str, str | None]:
         """Return the version in force on a day, and the announced next one."""
-        current, coming = (self.version_dates[0][1] if self.version_dates else ""), None
-        for effective, name in self.version_dates:
-            if effective <= today:
-                current = name
-            elif coming is None:
-                coming = name
-        return current, coming
+        return self.versions.at(today)
 
     def summary(self) -> str:
         """Say in one line what is enforced."""
