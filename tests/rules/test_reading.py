@@ -358,3 +358,20 @@ def test_a_header_that_goes_contradicts_one_that_is_added() -> None:
     for first, second, found in (("none", "DPR", ["TR307"]), ("none", "none", []), ("[DPR, none]", "none", [])):
         text = "policy: {}\nrules:\n" + rule.format("a", first) + rule.format("b", second)
         assert [one.code for one in load_inline(text).diagnostics if one.is_error] == found
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ("{route: shop}", "{not: {route: shop}}", []),
+        ("{not: {https: true}, route: shop}", "{https: true, consent: ads}", []),
+        ("{route: shop}", "{not: {route: [shop, cart]}}", ["TR307"]),
+        ("{consent: ads}", "{not: {consent: ads}}", ["TR307"]),
+        ("{party: own}", "{not: {party: own}}", ["TR307"]),
+        ("{https: true}", "{https: true}", ["TR307"]),
+    ],
+)
+def test_amends_clash_unless_one_match_denies_a_part_of_the_other(first: str, second: str, found: list[str]) -> None:
+    rule = "- {{id: {}, clause: T-1, for: exchange, match: {}, expect: {{header: {{X-A: {}}}}}, otherwise: amend}}\n"
+    text = "policy: {consents: {ads: {}}}\nrules:\n" + rule.format("a", first, "one") + rule.format("b", second, "two")
+    assert [one.code for one in load_inline(text).diagnostics if one.is_error] == found

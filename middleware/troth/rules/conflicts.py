@@ -16,6 +16,8 @@ _ADDS_UP = frozenset({"content-security-policy"})
 """A second header only narrows the first."""
 _AGREES = frozenset({"lifetime"})
 """The shorter of two lifetimes keeps both promises."""
+_ONE_ANSWER = frozenset({Word.PURPOSE, Word.BASIS, Word.ROUTE, Word.KIND, Word.ASKED, Word.REGION, Word.EVENT})
+"""Names of which a thing cannot be asked twice with different answers, as it can of its parties and people."""
 _DISJOINT = frozenset({Word.PURPOSE, Word.ROUTE, Word.KIND, Word.PARTY})
 
 
@@ -84,9 +86,26 @@ def _directives(value: str) -> dict[str, str]:
 
 
 def _apart(first: Condition | None, second: Condition | None) -> bool:
-    """Whether two matches plainly exclude each other: they ask the same word for different plain names."""
+    """Whether two matches plainly exclude each other: one denies a part of the other, or asks for other names."""
+    if _denies(first, second) or _denies(second, first):
+        return True
     ours, theirs = dict(_plain(first)), dict(_plain(second))
     return any(ours[word].isdisjoint(theirs[word]) for word in ours.keys() & theirs.keys())
+
+
+def _denies(first: Condition | None, second: Condition | None) -> bool:
+    """Whether one match says `not` of a part of the other that has one answer."""
+    return any(model.Not(part) in _parts(first) for part in _parts(second) if _has_one_answer(part))
+
+
+def _has_one_answer(part: Condition) -> bool:
+    return isinstance(part, model.Https) or (isinstance(part, model.Names) and part.word in _ONE_ANSWER)
+
+
+def _parts(condition: Condition | None) -> tuple[Condition, ...]:
+    if condition is None:
+        return ()
+    return condition.parts if isinstance(condition, model.All) else (condition,)
 
 
 def _plain(condition: Condition | None) -> Iterator[tuple[Word, frozenset[str]]]:
