@@ -12,6 +12,7 @@ import pytest
 
 import troth
 from troth.cli import VERBS, main
+from troth.diagnostics import CODES
 from troth.rules import load_binding, load_policy
 
 BROKEN = "identity: {id: shop}\ncookies: {_ga: {purpose: analitics}}\npurposes: {analytics: {basis: consent}}\n"
@@ -62,6 +63,7 @@ def test_check_prints_findings_with_their_place_and_exits_3(broken: Path, capsys
     assert f"{broken / 'policy.yaml'}:2:26" in out.out
     assert "did you mean `analytics`?" in out.out
     assert "1 error, 0 warnings" in out.err
+    assert "`troth code TR201` says more" in out.err
 
 
 def test_check_speaks_short_and_json(broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -220,3 +222,27 @@ def test_schema_says_what_it_wants(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["schema", "rule"]) == 2
     assert main(["schema", "--write", str(tmp_path / "file" / "below")]) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+# code ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*CODES, "tr201"])
+def test_code_shows_what_the_page_says_of_a_code_and_nothing_of_another(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["code", name]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"### {name.upper()}: {CODES[name.upper()].title}\n\n")
+    assert shown.count("\n### ") == 0
+    assert f"[{name.upper()}]: " in shown
+
+
+def test_code_lists_all_codes_and_refuses_one_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["code"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in listed] == list(CODES)
+    assert "TR402  warning  " in next(line for line in listed if line.startswith("TR402"))
+    assert main(["code", "TR999"]) == 2
+    assert main(["code", "../home"]) == 2
+    assert "no finding has the code" in capsys.readouterr().err

@@ -25,7 +25,12 @@ def findings(code: str) -> tuple[Diagnostic, ...]:
         return decode(b"#" * (MAX_BYTES + 1), "policy.yaml")[1]
     if code == "TR014":
         return _unopenable()
-    with chdir(CASES / code):
+    return findings_in(CASES / code)
+
+
+def findings_in(folder: Path) -> tuple[Diagnostic, ...]:
+    """Return all findings in the files of a folder, as `findings` does."""
+    with chdir(folder):
         if Path("originals.yaml").exists():
             return read_lock_input(Path(), Path("originals.yaml")).diagnostics
         if Path("rules_test.yaml").exists():

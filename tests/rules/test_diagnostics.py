@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 import troth
-from tests.rules.case_files import CASES, findings
+from tests.rules.case_files import CASES, findings, findings_in
 from troth.diagnostics import CODES, Diagnostic, InvalidFiles, Severity, Source, Span, in_order, render
 
 PAGE = Path(troth.__file__).parent / "docs" / "diagnostics.md"
@@ -37,6 +38,54 @@ def test_the_page_explains_the_code_and_shows_the_first_finding_of_its_case(code
     section = page.split(f"### {code}: {CODES[code].title}\n")[1].split("\n### ")[0]
     assert section.startswith(f"\n{kind}. ")
     assert f"```text\n{first}\n```" in section
+
+
+# mending -------------------------------------------------------------------------------------------------------------
+
+IN_WORDS = {"TR006", "TR014"}
+"""Codes that no change of a line mends: a file of a megabyte, and one that may not be opened."""
+
+
+def section(code: str) -> str:
+    return PAGE.read_text("utf-8").split(f"### {code}: ")[1].split("\n### ")[0].split("\n## ")[0]
+
+
+def mended(code: str, folder: Path) -> Path:
+    """Return a copy of a case, changed as its page says: `--- FILE` is changed, `+++ FILE` is new."""
+    copy = folder / code
+    shutil.copytree(CASES / code, copy)
+    head, _, body = section(code).split("```diff\n")[1].split("```")[0].partition("\n")
+    lines = body.splitlines()
+    old = "".join(f"{line[1:]}\n" for line in lines if line[0] in "- ")
+    new = "".join(f"{line[1:]}\n" for line in lines if line[0] in "+ ")
+    path = copy / head[4:]
+    if head.startswith("+++ "):
+        assert not path.exists()
+        path.write_text(new, "utf-8")
+        return copy
+    assert head.startswith("--- ")
+    text = visible(path.read_bytes().decode("utf-8", "replace"))
+    assert text.count(old) == 1, f"the page changes lines that are not in {path.name}"
+    path.write_text(text.replace(old, new), "utf-8")
+    return copy
+
+
+def visible(text: str) -> str:
+    """Return text as a page can show it: the bell has a picture."""
+    return text.replace("\a", "\N{SYMBOL FOR BELL}")
+
+
+@pytest.mark.parametrize("code", sorted(set(CODES) - IN_WORDS))
+def test_what_the_page_says_mends_a_case_does(code: str, tmp_path: Path) -> None:
+    found = findings_in(mended(code, tmp_path))
+    assert [one.short() for one in found if one.is_error or one.code == code] == []
+
+
+def test_a_change_of_a_line_is_shown_for_all_other_codes() -> None:
+    assert {code for code in CODES if "```diff\n" not in section(code)} == IN_WORDS
+
+
+# forms ---------------------------------------------------------------------------------------------------------------
 
 
 def test_the_full_form_shows_line_carets_label_help_and_page() -> None:

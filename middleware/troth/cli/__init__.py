@@ -22,6 +22,7 @@ VERBS = {
     "explain": "troth.cli.explain:explain",
     "rule": "troth.cli.rule:rule",
     "word": "troth.cli.word:word",
+    "code": "troth.cli.code:code",
     "schema": "troth.cli.schema:schema",
     "audit": "troth.cli.audit:audit",
 }

@@ -30,6 +30,10 @@ def check(policy: Path, binding: Path | None, form: str) -> int:
         click.echo(text)
     if form == "text":
         click.echo(_summary(loaded, found), err=True)
+        if found:
+            click.echo(
+                f"`troth code {found[0].code}` says more about a code, and shows a change that mends it", err=True
+            )
     return INVALID if any(one.is_error for one in found) else OK
 
 
