@@ -76,3 +76,30 @@ def test_the_limit_holds_at_every_layer_and_over_all_members():
 )
 def test_a_broken_stream_is_malformed(body, coding):
     assert reason(body, coding) == "malformed"
+
+
+class Fed:
+    """A stream of zlib that counts the bytes that it is given."""
+
+    def __init__(self, stream, given):
+        self._stream = stream
+        self._given = given
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+    def decompress(self, data, most):
+        self._given.append(len(data))
+        return self._stream.decompress(data, most)
+
+
+@pytest.mark.parametrize("size", [0, 10, 3000])
+def test_however_many_members_no_byte_is_looked_at_many_times(monkeypatch, size):
+    given: list[int] = []
+    new = zlib.decompressobj
+    monkeypatch.setattr("troth.filters.coding.zlib.decompressobj", lambda window: Fed(new(window), given))
+    for count in (10, 1000):
+        body = gzip.compress(bytes(size)) * count
+        given.clear()
+        assert decode(body, b"gzip", limit=size * count) == bytes(size * count)
+        assert sum(given) <= 16 * len(body)

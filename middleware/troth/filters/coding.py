@@ -11,6 +11,8 @@ READABLE: Final = frozenset({b"gzip", b"x-gzip", b"deflate", b"identity"})
 """The codings that can be read."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _MOST_LAYERS: Final = 2
+_FIRST, _LARGEST = 256, 64 * 1024
+"""Bytes given to a stream at once, the first time and at most: what it leaves over is copied, so it is never much."""
 
 
 def codings_of(value: bytes | None) -> tuple[bytes, ...]:
@@ -43,20 +45,26 @@ def _inflate(body: bytes, coding: bytes, limit: int) -> bytes:
     parts: list[bytes] = []
     room = limit
     window = _window(body, coding)
-    rest = body
-    while rest:
+    at = 0
+    while at < len(body):
         stream = zlib.decompressobj(window)
-        try:
-            part = stream.decompress(rest, room + 1)
-        except zlib.error:
-            raise UnreadableBody("malformed") from None
-        room -= len(part)
-        if room < 0:
-            raise UnreadableBody("too-large")
-        if not stream.eof or (stream.unused_data and window != _GZIP):
+        size = _FIRST
+        while not stream.eof:
+            piece = body[at : at + size]
+            try:
+                part = stream.decompress(piece, room + 1)
+            except zlib.error:
+                raise UnreadableBody("malformed") from None
+            room -= len(part)
+            if room < 0:
+                raise UnreadableBody("too-large")
+            if not piece:
+                raise UnreadableBody("malformed")
+            parts.append(part)
+            at += len(piece) - len(stream.unused_data)
+            size = min(2 * size, _LARGEST)
+        if at < len(body) and window != _GZIP:
             raise UnreadableBody("malformed")
-        parts.append(part)
-        rest = stream.unused_data
     return b"".join(parts)
 
 
