@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from troth.errors import UnreadableBody
@@ -40,10 +41,11 @@ class _Step:
 Selector = tuple[_Step, ...]
 
 
+@lru_cache(maxsize=256)
 def parse_selector(text: str) -> Selector:
     """Read ``$``, ``$.a.b``, ``$[*].email``, ``$.by_country.*``, ``$['odd name']``. Keys keep their case.
 
-    Raises ValueError where `text` is none of these; a single index (``[0]``) is none.
+    Raises ValueError where `text` is none of these; a single index (``[0]``) is none. Bindings bring the few there are.
     """
     if not text.startswith("$"):
         raise ValueError("a selector starts with `$`")
