@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from troth._types import Message, Receive
 from troth.errors import UnreadableBody
-from troth.filters import coding, form, json_text, multipart, query
+from troth.filters import charset, coding, form, json_text, multipart, query
 from troth.filters.ages import age
 from troth.filters.multipart import File, Part
 from troth.filters.places import Path, Place
@@ -51,8 +51,10 @@ class Held:
 
     async def begin(self, receive: Receive, limit: int) -> bytes:
         """Receive until more than white space has come, or all there is; returns that, without white space before."""
-        while not (begun := self.body().lstrip(_BLANK)) and not (self.complete or self.gone or self.too_large):
+        begun = b""
+        while not (begun or self.complete or self.gone or self.too_large):
             await self._take(receive, limit)
+            begun = self.messages[-1].get("body", b"").lstrip(_BLANK)
         return begun
 
     async def _take(self, receive: Receive, limit: int) -> None:
@@ -191,6 +193,7 @@ def read_body(
 ) -> Read:  # fmt: skip
     """Read a body for its fields. Raises UnreadableBody for what cannot be read whole."""
     body = coding.decode(raw, encoding or None, limit=limit)
+    charset.check(body, content_type)
     if kind == "json":
         tags = tagging.json.tag(body, today=today, known=known)
         read = Read(body)
@@ -273,6 +276,8 @@ def _read_pairs(kind: str, body: bytes, content_type: bytes, tagging: Tagging, t
     for whole, held in dated.items():
         _state(read, whole, held, today)
     read.pairs = [(pair[0], pair[1]) for pair in pairs]
+    for said in (value for name, value in read.pairs if name == charset.FIELD):
+        charset.check_said(body, said.encode())
     read.parts = parts or []
     read.edit = lambda edits: _without(body, edits, parts)
     read.at = lambda name: [pair[1] for pair in pairs if pair[0] == name]

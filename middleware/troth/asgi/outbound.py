@@ -52,8 +52,8 @@ def content_type(message: Message) -> bytes:
 
 
 def encoding_of(message: Message) -> bytes:
-    """Return the content coding of a response start."""
-    return pairs.first(list(message.get("headers", ())), b"content-encoding") or b""
+    """Return the content codings of a response start."""
+    return pairs.joined(list(message.get("headers", ())), b"content-encoding") or b""
 
 
 def is_read(judging: Judging, start: Message) -> bool:
@@ -143,7 +143,7 @@ def _held_body(
         if judging.records is not None and is_rows(pairs.first(headers, b"content-type") or b""):
             return judging.records.judge(())
         read = read_body(
-            "json", raw, b"", pairs.first(headers, b"content-encoding") or b"", limit, tagging, x.now.date(),
+            "json", raw, b"", pairs.joined(headers, b"content-encoding") or b"", limit, tagging, x.now.date(),
             judging.known, Direction.RESPONSE,
         )  # fmt: skip
     except UnreadableBody as cause:

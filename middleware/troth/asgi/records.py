@@ -14,7 +14,7 @@ from troth.asgi.rows import START, FieldEdits, Rows, edit_of, is_rows, read
 from troth.engines.embedded.views import RecordView
 from troth.errors import UnreadableBody
 from troth.filters import coding, json_text
-from troth.filters.headers import first
+from troth.filters.headers import first, joined
 from troth.filters.places import ITEM, Path, Place, parse_selector
 from troth.filters.probes import Known
 from troth.filters.splicing import ConcretePath, Edit
@@ -157,7 +157,7 @@ async def gather(judging: Judging, people: People, raw: bytes, start: Message, l
     content_type = first(headers, b"content-type") or b""
     in_rows = is_rows(content_type)
     try:
-        body = coding.decode(raw, first(headers, b"content-encoding"), limit=limit)
+        body = coding.decode(raw, joined(headers, b"content-encoding"), limit=limit)
         tagging = judging.site.tagging(route)
         rows: Rows
         if in_rows:

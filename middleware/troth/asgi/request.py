@@ -55,7 +55,7 @@ class Head:
             elif name == b"transfer-encoding":
                 self.streams = streams = True
             elif name == b"content-encoding":
-                self.encoding = value
+                self.encoding = self.encoding + b"," + value if self.encoding else value
             elif name == b"sec-gpc":
                 signals = signals | {"gpc"} if value == b"1" else signals
             elif name == b"dnt":

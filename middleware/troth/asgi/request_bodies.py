@@ -57,9 +57,14 @@ async def is_json(held: Held, receive: Receive, head: Head, limit: int) -> bool:
 
 
 def _reads_as_json(raw: bytes, encoding: bytes, limit: int) -> bool:
-    """Whether some reader makes JSON of it: Python's takes more than the standard, and guesses the encoding."""
+    """Whether some reader makes JSON of it: Python's takes more than the standard, and guesses the encoding.
+
+    It is made to take what others take: bytes of no charset, control characters, numbers of any length.
+    """
     try:
-        return isinstance(json.loads(coding.decode(raw, encoding or None, limit=limit)), dict | list)
+        body = coding.decode(raw, encoding or None, limit=limit)
+        text = body.decode(json.detect_encoding(body), "replace")
+        return isinstance(json.loads(text, parse_int=str, strict=False), dict | list)
     except (ValueError, UnreadableBody):
         return False
     except RecursionError:

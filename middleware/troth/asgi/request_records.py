@@ -14,7 +14,7 @@ from troth.asgi.request import FORM, JSON, MULTIPART, Head, body_kind
 from troth.asgi.rows import START, Rows, is_rows
 from troth.asgi.rows import read as read_rows
 from troth.errors import UnreadableBody
-from troth.filters import multipart
+from troth.filters import charset, multipart
 from troth.filters.json_text import Members
 from troth.filters.multipart import File, Part
 from troth.filters.places import Path, parse_selector
@@ -90,6 +90,7 @@ async def _rows(judging: Judging, body: bytes, content_type: bytes) -> Records:
         rows = read_rows(body, _NO_STATUS, content_type, tagging, judging.known, route.record_subject)
         paths: list[Path] = [START] * len(rows.values)
     else:
+        charset.check(body, content_type)
         rows, paths = in_json(judging, body, route.request_records)
     people = judging.runtime.people[id(judging.site)]
     return await found_in(judging, people, route, rows, paths, Direction.REQUEST)

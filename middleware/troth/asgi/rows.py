@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Set
 from typing import Any, Final, Protocol
 
 from troth.errors import UnreadableBody
-from troth.filters import csv_text, ndjson
+from troth.filters import charset, csv_text, ndjson
 from troth.filters.json_text import Members
 from troth.filters.places import ITEM, Path, Place, parse_selector
 from troth.filters.probes import Known, Probes
@@ -22,7 +22,6 @@ _LINES: Final = frozenset(
     (b"application/x-ndjson", b"application/ndjson", b"application/jsonl", b"application/x-jsonl")
 )
 _PARTIAL: Final = 206
-_PLAIN: Final = frozenset((b"utf-8", b"utf8", b"us-ascii"))
 
 FieldEdits = Mapping[tuple[int | None, Path, str], Edit]
 """What happens to the fields of a category at a place of a record."""
@@ -63,21 +62,14 @@ def read(body: bytes, status: int, content_type: bytes, tagging: Tagging, known:
     kind, *parameters = [part.strip().lower() for part in content_type.split(b";")]
     if status == _PARTIAL:
         raise UnreadableBody("malformed")
+    charset.check(body, content_type)
     if kind in _LINES:
         return _Lines(body, tagging.json, known)
-    _check_parameters(parameters)
+    if any(parameter.replace(b" ", b"") == b"header=absent" for parameter in parameters):
+        raise UnreadableBody("malformed")  # nothing names its columns
     table = csv_text.read(body, tabs=kind.endswith(b"tab-separated-values"))
     _check_head(table, tagging.probes, known, promised)
     return _Table(body, table)
-
-
-def _check_parameters(parameters: list[bytes]) -> None:
-    """Refuse a table in another charset, and one that says that it has no head: nothing names its columns."""
-    for parameter in parameters:
-        name, _, value = (part.strip() for part in parameter.partition(b"="))
-        value = value.strip(b'"')
-        if (name == b"charset" and value not in _PLAIN) or (name == b"header" and value == b"absent"):
-            raise UnreadableBody("malformed")
 
 
 def _check_head(table: csv_text.Table, probes: Probes, known: Known, promised: str | None) -> None:

@@ -36,6 +36,12 @@ def first(headers: HeaderList, name: bytes) -> bytes | None:
     return None
 
 
+def joined(headers: HeaderList, name: bytes) -> bytes | None:
+    """Return the values of every header called `name` as one list (RFC 9110, section 5.3), None where there is none."""
+    found = values(headers, name)
+    return b", ".join(found) if found else None
+
+
 def without(headers: HeaderList, *names: bytes) -> HeaderList:
     """Return the headers without those called one of `names` (lower case)."""
     kept = [pair for pair in headers if pair[0].lower() not in names]

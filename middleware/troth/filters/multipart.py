@@ -17,6 +17,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, MultipartState, parse_options_header
 
 from troth.errors import UnreadableBody
+from troth.filters import charset
 
 _LOG: Final = logging.getLogger("python_multipart.multipart")
 _MOST_PARTS: Final = 1000
@@ -64,6 +65,7 @@ def read(body: bytes, content_type: bytes) -> list[Part]:
             raise UnreadableBody("malformed")
         name, filename = _named(one)
         if filename is None:
+            charset.check(data, one.headers.get(b"content-type", b""))
             parts.append(Part(name, data.decode("utf-8", "replace"), start, end))
         else:
             file = File(one.headers.get(b"content-type", b""), end - 2 - len(data), end - 2)
