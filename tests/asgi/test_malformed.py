@@ -56,7 +56,7 @@ READABLE: dict[str, tuple[bytes, bytes]] = {
     "null": (b"null", b"null"),
     "a long number": (b'{"n":' + b"1" * 3000 + b',"gender":1}', b'{"n":' + b"1" * 3000 + b"}"),
     "nested deep enough": (b'{"a":' * 60 + b'{"gender":1}' + b"}" * 60, b'{"a":' * 60 + b"{}" + b"}" * 60),
-    "a list of many": (b'[{"gender":1},[{"gender":[2,{"a":1}]}]]', b'[{},[{"gender":[{"a":1}]}]]'),
+    "a list of many": (b'[{"gender":1},[{"gender":[2,{"a":1}]},[{"b":[3]}]]]', b'[{},[{},[{"b":[3]}]]]'),
 }
 
 
