@@ -228,6 +228,7 @@ SENT = [
     (b"content-encoding", b"identity"), (b"X-Odd", b"1"), (b"x-kept", b"no"), (b"Set-Cookie", b"_ga=7"),
     (b"content-security-policy", b"default-src 'self'"), (b"fly-cdn-cache-control", b"x"), (b"Content-Length", b"1"),
     (b"content-type", b"text/html"), (b"content-length", b"x"), (b"accept-ch", b"DPR"), (b"Accept-CH", b"none"),
+    (b"location", b"https://other.example/?email=a%40b.example&x=1"), (b"Location", b"/?email=a%40b.example"),
 ]  # fmt: skip
 LEAVES = [
     "a@b.example", "x a%40b.example", "+46 70 123 45 67", "4111 1111 1111 1111", "2026-05-04T10:00:00Z", "short",
@@ -264,7 +265,7 @@ def answers(draw: st.DrawFn, *, odd: bool) -> list[Any]:
     headers += draw(st.lists(st.sampled_from(SENT), max_size=2)) if odd else []
     if not odd or draw(st.integers(0, 5)):
         headers.insert(draw(st.integers(0, len(headers))), (b"content-length", b"%d" % len(body)))
-    status = draw(st.sampled_from([200, 200, 201, 204, 304, 404, 500] if odd else [200, 404]))
+    status = draw(st.sampled_from([200, 200, 201, 204, 302, 304, 404, 500] if odd else [200, 404]))
     start = {"type": "http.response.start", "status": status, "headers": headers}
     parts = [body[: len(body) // 2], body[len(body) // 2 :]] if odd and draw(st.booleans()) else [body]
     last = len(parts) - 1

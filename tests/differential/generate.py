@@ -40,7 +40,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _T = TypeVar("_T")
 _STATES = (ChoiceState.GRANTED,) * 4 + (ChoiceState.DECLINED, ChoiceState.WITHDRAWN)
 _REQUEST = (Carrier.QUERY, Carrier.PATH, Carrier.HEADER, Carrier.FORM, Carrier.JSON, Carrier.JSON, Carrier.MULTIPART)
-_RESPONSE = (Carrier.JSON, Carrier.JSON, Carrier.HEADER, Carrier.HTML)
+_RESPONSE = (Carrier.JSON, Carrier.JSON, Carrier.HEADER, Carrier.HTML, Carrier.QUERY)
 _PLACES = [(Direction.REQUEST, one) for one in _REQUEST] + [(Direction.RESPONSE, one) for one in _RESPONSE]
 _STATUSES = (200, 200, 200, 200, 201, 204, 302, 401, 403, 404, 451, 500)
 _OWN_ROUTES = ("policy", "consent", "refuse", "withdraw")
@@ -320,7 +320,9 @@ class Generator:
             return Field(category=category, carrier=special, direction=self._own_direction(special), name="n")
         direction, carrier = self._place(aim)
         record = self._inside(x, direction) if carrier is Carrier.JSON else None
-        field = Field(category=category, carrier=carrier, direction=direction, name="n", record=record)
+        redirect = direction is Direction.RESPONSE and carrier is Carrier.QUERY
+        host = self.one((*self.pools.hosts, *self.pools.own, "stranger.example")) if redirect else None
+        field = Field(category=category, carrier=carrier, direction=direction, name="n", record=record, host=host)
         in_body = direction is Direction.REQUEST and carrier in (Carrier.FORM, Carrier.JSON, Carrier.MULTIPART)
         return None if in_body and not has_body(x) else field
 

@@ -28,7 +28,7 @@ def phase_of(thing: Cookie | Field | Record | Event) -> Phase:
         case Field(carrier=carrier, direction=Direction.REQUEST):
             return Phase.HEAD if carrier in AT_HEAD else Phase.REQUEST_BODY
         case Field(carrier=carrier):
-            return Phase.RESPONSE_START if carrier is Carrier.HEADER else Phase.RESPONSE_BODY
+            return Phase.RESPONSE_START if carrier in (Carrier.HEADER, Carrier.QUERY) else Phase.RESPONSE_BODY
 
 
 def has_body(exchange: Exchange) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from troth._types import HeaderList, Scope
 from troth.asgi.bodies import Read
 from troth.asgi.denial import wants_html as wants_page
-from troth.asgi.judging import Judging, masks, takes_away
+from troth.asgi.judging import Judging, denying, masks, takes_away
 from troth.asgi.request import read, values
 from troth.engines.embedded import CompiledRule
 from troth.errors import HookError
@@ -207,7 +207,7 @@ def _report(judging: Judging, carrier: Carrier, name: str, category: str, place:
     if not (takes_away(found) or masks(found)):
         return
     if place is None:
-        judging.found([_denying(finding) for finding in found if not finding.dry], category)
+        judging.found([denying(finding) for finding in found if not finding.dry], category)
     elif place[0] == "query":
         judging.edits.query.add(place[1])
     else:
@@ -223,11 +223,6 @@ def _out_of_headers(judging: Judging, name: str, place: tuple[int, bytes], *, ma
     else:
         judging.edits.headers.add(at)
         judging.edits.masked.pop(at, None)
-
-
-def _denying(finding: Finding) -> Finding:
-    """A withhold that cannot be made denies: a path cannot be handed on without one of its parts."""
-    return Finding(finding.rule, finding.thing, finding.item, Action.DENY, finding.dry, finding.status, finding.clauses)
 
 
 # body ------------------------------------------------------------------------------------------------------------
@@ -254,7 +249,7 @@ def guards_of(judging: Judging, kind: str, direction: Direction) -> list[Reason]
         verdict = residual.field(category, carrier, direction)
         for finding in verdict.findings:
             if not finding.dry and finding.action is not Action.ALERT:
-                found.setdefault(finding.rule, (_denying(finding), None, None))
+                found.setdefault(finding.rule, (denying(finding), None, None))
         for rule in verdict.live:
             if rule.restricts:
                 found.setdefault(*_would_deny(rule, Thing.FIELD))

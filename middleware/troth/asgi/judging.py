@@ -286,6 +286,11 @@ class Judging:
         self.found(found, field.category if field.category != UNDECLARED else None)
         return found
 
+    def field_sent_on(self, field: Field) -> tuple[Finding, ...]:
+        """Report a field that a redirect sends to another site: judged by that site's party, which no head knows."""
+        self.seen.add((field.category, field.carrier, field.direction))
+        return self.field_of_record(field, 1)
+
     # outcome
 
     def _numbered(self, found: Iterable[Finding], item: int) -> tuple[Finding, ...]:
@@ -341,6 +346,11 @@ def _can_deny(finding: Finding) -> bool:
     if finding.dry or finding.action not in RESTRICTING:
         return False
     return finding.action is Action.DENY or finding.thing in (Thing.EXCHANGE, Thing.RECORD)
+
+
+def denying(finding: Finding) -> Finding:
+    """Return the denial in place of a withhold that cannot be made: a path cannot go on without one of its parts."""
+    return Finding(finding.rule, finding.thing, finding.item, Action.DENY, finding.dry, finding.status, finding.clauses)
 
 
 def takes_away(found: Iterable[Finding]) -> bool:

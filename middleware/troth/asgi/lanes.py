@@ -37,7 +37,7 @@ from troth.asgi.verdicts import SetCookies
 from troth.asgi.visitors import Visitor, start_of_day
 from troth.filters.referrer import HEADER, Referrers
 from troth.model.binding import Route, Source
-from troth.model.words import NONE
+from troth.model.words import NONE, Thing
 from troth.runtime.heads import Head
 from troth.runtime.runtime import GPC_PATH, PREFIX
 from troth.runtime.site import Site
@@ -230,6 +230,8 @@ class Lanes:
             self.request[HEADER] = REFERRER
         self.referrers = Referrers(lambda host: all(site.is_own_host(host) for site in sites))
         asked = frozenset(duty.name.encode() for site in sites for duties in site.headers.values() for duty in duties)
+        if any(site.engine.rules[Thing.FIELD] for site in sites):
+            asked |= {b"location"}
         self.response = Kinds(RESPONSE, (asked - SENT).__contains__, SPECIAL)
         self._remembered = 0
 

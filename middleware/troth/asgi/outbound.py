@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from troth._types import HeaderList, Message, Scope
+from troth.asgi import redirects
 from troth.asgi.bodies import FieldFound, Sliced, fields_of, read_body
 from troth.asgi.inbound import guards_of, report_fields
 from troth.asgi.judging import Judging, Sent, takes_away
@@ -88,6 +89,7 @@ def judge(
         body = _held_body(judging, headers, buffer, limit, outgoing)
     elif _hides_records(judging, start):
         _unreadable(judging, "records in a form that cannot be read", outgoing)
+    given, headers = headers, redirects.filtered(judging, start.get("status", 0), headers)
     x.response_pending = False
     x.phase = Phase.RESPONSE_BODY
     judging.close_exchange(sent)
@@ -108,7 +110,7 @@ def judge(
         changed = pairs.decoded(changed, len(body))
         kind = "http.response.body" if buffer is None else buffer[-1]["type"]
         outgoing.body = [{"type": kind, "body": body, "more_body": False}]
-    if changed is not headers:
+    if changed is not given:
         outgoing.start = {**start, "headers": changed}
     return outgoing
 

@@ -121,6 +121,8 @@ class Field:
     """Declared name or path with ``*`` for list items; used to carry out the verdict, never written if undeclared."""
     record: int | None = None
     """Index into `Exchange.records` of the record it stands in."""
+    host: str | None = None
+    """The other site that the address of a redirect sends it to; its party goes before that of the exchange."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from troth.consent.device import COOKIE_NAME
 from troth.engines.embedded import CompiledRule, Residual, Verdict
 from troth.engines.embedded.operators import header_value
 from troth.engines.embedded.truth import TRUE
-from troth.engines.embedded.views import CookieView, ElementView, ExchangeView, PageView, View
+from troth.engines.embedded.views import CookieView, ElementView, ExchangeView, FieldView, PageView, View
 from troth.filters import csp, set_cookie
 from troth.model.consent import NO_CHOICES, Choice, Choices, ChoiceState
 from troth.model.facts import ABSENT, PENDING, Cookie, Direction, Element, Exchange, Field, Page
@@ -272,6 +272,13 @@ class Head:
                 _edits(other.field(category, carrier, Direction.RESPONSE).findings) != mine for other in self.others()
             )
         return self._depends[key]
+
+    def sent_on_depends(self, field: Field) -> bool:
+        """Return whether what happens to a field of a redirect depends on the device's consent."""
+        engine = self.site.engine
+        views = (FieldView(engine.tables, one.head, field) for one in (self.residual, *self.others()))
+        mine, *others = (_edits(tuple(engine.settle(engine.rules[view.thing], view))) for view in views)
+        return any(other != mine for other in others)
 
     def headers_by_consent(self, thing: Thing) -> tuple[Header, ...]:
         """Return the header duties of rules on the exchange or the page that stand otherwise under another consent."""

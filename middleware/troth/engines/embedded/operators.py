@@ -32,6 +32,7 @@ from troth.engines.embedded.views import (
     RecordView,
     Values,
     View,
+    places_of,
 )
 from troth.model.facts import Actor, Direction, Missing, Person
 from troth.model.period import Period
@@ -234,7 +235,7 @@ def _seen(view: View, carriers: tuple[str, ...]) -> frozenset[str]:
         return exchange_data(view)
     found: set[str] = set()
     for field in view.x.fields:
-        if counts(field, carriers) and {field.carrier.value, field.direction.value} & set(carriers):
+        if counts(field, carriers) and places_of(field) & set(carriers):
             found.add(field.category)
     for record in view.x.records:
         if {record.carrier.value, record.direction.value} & set(carriers):

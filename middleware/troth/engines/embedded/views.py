@@ -167,8 +167,8 @@ class ExchangeView(View):
     def named(self, word: str) -> frozenset[str]:
         if word != "carrier":
             return super().named(word)
-        fields = {value for item in self.x.fields for value in (item.carrier.value, item.direction.value)}
-        return frozenset(fields.union(*((item.carrier.value, item.direction.value) for item in self.x.records)))
+        fields = frozenset[str]().union(*map(places_of, self.x.fields))
+        return fields.union(*((item.carrier.value, item.direction.value) for item in self.x.records))
 
 
 class PageView(ExchangeView):
@@ -249,8 +249,7 @@ class ElementView(View):
         self.tables = tables
         self.x = exchange
         self.item = element
-        found = tables.element_parties(element.host, element.tokens)
-        self.parties = found or (() if tables.is_own(element.host, exchange.host) else None)
+        self.parties = _parties_of_host(self, element.host, element.tokens)
 
     def purposes(self) -> Values:
         if self.parties is None:
@@ -288,6 +287,8 @@ class FieldView(View):
     def __init__(self, tables: Tables, exchange: Exchange, field: Field) -> None:
         super().__init__(tables, exchange)
         self.item = field
+        if field.host is not None:
+            self.parties = _parties_of_host(self, field.host, frozenset())
 
     def asker(self) -> Asker:
         return self.x.actor_before if self.item.direction is Direction.REQUEST else self.x.actor
@@ -331,6 +332,19 @@ class RecordView(View):
         return super().named(word)
 
 
+def places_of(field: Field) -> frozenset[str]:
+    """Return where an exchange says that a field stands: one of a redirect in the response, not in its own query."""
+    if field.host is not None:
+        return frozenset((field.direction.value,))
+    return frozenset((field.carrier.value, field.direction.value))
+
+
+def _parties_of_host(view: View, host: str | None, tokens: frozenset[str]) -> tuple[Party, ...] | None:
+    """Return whose a host is, or what a snippet holds."""
+    found = view.tables.element_parties(host, tokens)
+    return found or (() if view.tables.is_own(host, view.x.host) else None)
+
+
 def _best_row(party: Party, host: str) -> HostRow | None:
     fitting = [row for row in party.hosts if host_fits(row.host, host)]
     return max(fitting, key=lambda row: (row.host == host, len(row.host)), default=None)
@@ -358,4 +372,5 @@ __all__ = [
     "RecordView",
     "Values",
     "View",
+    "places_of",
 ]

@@ -138,6 +138,8 @@ def parties(view: View) -> tuple[str, ...]:
             return _parties_of_cookie(view, cookie)
         case Element() as element:
             return _parties_of_element(view, element)
+        case Field(host=str(host)):
+            return _parties_of_element(view, Element(kind="", host=host))
         case _:
             party = view.exchange.party
             return (party if party == OWN or party in view.policy.parties else UNDECLARED,)
@@ -284,6 +286,13 @@ def _stands(carrier: Carrier, direction: Direction, carriers: tuple[str, ...]) -
     return not carriers or carrier.value in carriers or direction.value in carriers
 
 
+def _stands_in_exchange(part: Field | Record, carriers: tuple[str, ...]) -> bool:
+    """The query of an exchange is the request's: what a redirect takes along stands in the response alone."""
+    if isinstance(part, Field) and part.host is not None:
+        return not carriers or part.direction.value in carriers
+    return _stands(part.carrier, part.direction, carriers)
+
+
 def stands_on(view: View, name: str) -> bool:
     """Tell whether a field, cookie or record stands on this carrier; on an exchange, whether one of its parts does."""
     part = view.part
@@ -295,7 +304,7 @@ def stands_on(view: View, name: str) -> bool:
         case _:
             parts: tuple[Field | Record, ...] = (*view.exchange.fields, *view.exchange.records)
             parts = parts if view.thing is Thing.EXCHANGE else ()
-            return any(_stands(one.carrier, one.direction, (name,)) for one in parts)
+            return any(_stands_in_exchange(one, (name,)) for one in parts)
 
 
 def exchange_data(exchange: Exchange, carriers: tuple[str, ...] = ()) -> frozenset[str]:
@@ -305,7 +314,7 @@ def exchange_data(exchange: Exchange, carriers: tuple[str, ...] = ()) -> frozens
         found.update(exchange.route.data)
     for one in exchange.fields:
         if one.category != UNDECLARED and _counts(one.carrier, carriers):
-            found.update({one.category} if _stands(one.carrier, one.direction, carriers) else ())
+            found.update({one.category} if _stands_in_exchange(one, carriers) else ())
     for record in exchange.records:
         found.update(record.data if _stands(record.carrier, record.direction, carriers) else ())
     return frozenset(found)
