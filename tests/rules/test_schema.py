@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -53,6 +54,27 @@ def test_each_schema_is_a_schema_and_plain_json(file: str) -> None:
     made = json_schema(file)
     Draft202012Validator.check_schema(made)
     assert json.loads(json.dumps(made)) == made
+
+
+def patterns(shown: Any) -> Iterator[str]:
+    if isinstance(shown, dict):
+        for key, value in shown.items():
+            if key == "pattern" and isinstance(value, str):
+                yield value
+            else:
+                yield from patterns(value)
+    elif isinstance(shown, list):
+        for value in shown:
+            yield from patterns(value)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_patterns_are_those_of_other_languages_too(file: str) -> None:
+    """ECMA 262 in its Unicode mode, which validators use, knows no escape of a character that means nothing itself."""
+    for pattern in set(patterns(json_schema(file))):
+        escapes = re.findall(r"\\(.)", pattern)
+        assert set(escapes) <= set("wsSdu" + "^$\\.*+?()[]{}|/"), pattern
+        assert "(?P" not in pattern, pattern
 
 
 def test_each_word_stands_as_condition_or_duty_and_says_what_it_means() -> None:

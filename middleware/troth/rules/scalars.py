@@ -197,6 +197,6 @@ HOST = Text(
     "write the host alone: `www.example.com`, or `*.example.com` with all below it",
 )  # fmt: skip
 HEADER_NAME = Text("the name of a header", r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "TR121")
-COOKIE_PATTERN = Text("the name of a cookie", r"[^\s;,=\"]+", "TR110", "a name, with `*` where anything may stand")
+COOKIE_PATTERN = Text("the name of a cookie", r'[^\s;,="]+', "TR110", "a name, with `*` where anything may stand")
 TEXT = Text()
 CLAUSE_ID = Text("the id of a clause", r"[A-Za-z0-9][A-Za-z0-9._-]*", "TR110")
