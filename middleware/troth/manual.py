@@ -34,7 +34,7 @@ def section(page: str, heading: str) -> str | None:
     text = _read(page) or ""
     shown = _FENCE.sub(lambda block: "\n" * block[0].count("\n"), text).split("\n")
     for at, line in enumerate(shown):
-        if re.fullmatch(rf"#+ `?{re.escape(heading)}`?(?::.*)?", line):
+        if re.fullmatch(rf"#+ `?{re.escape(heading)}`?(?::.*)?", line, re.IGNORECASE):
             level = line.index(" ")
             ends = (n for n in range(at + 1, len(shown)) if re.match(rf"#{{1,{level}}} ", shown[n]))
             return "\n".join(text.split("\n")[at : next(ends, len(shown))]).strip() + "\n"

@@ -69,7 +69,7 @@ SAID = {
     ),
     "for: exchange, match: {under: 13}, only-if: {any: [{attested: {dpa: of-party}}, {https: true}]}": (
         "An exchange is withheld, when the person is known to be under 13, unless either a valid statement `dpa` about "
-        "that of the party is there or it comes over https."
+        "its party is there or it comes over https."
     ),
     "for: event, match: {event: request}, only-if: {asked: [order, cart]}": (
         "An event that is `request` is withheld unless the user asked for it by `order` or `cart`."

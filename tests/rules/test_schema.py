@@ -179,7 +179,8 @@ def hold(file: str, one: Mutation, load: Callable[[str], tuple[Diagnostic, ...]]
     found = [each for each in load(one.text) if each.is_error]
     if any(each.code.startswith("TR0") for each in found):
         return False
-    bad = [each.short() for each in found if each.code in SHAPE]
+    # A key of `writes` may be a parameter of what is written.
+    bad = [each.short() for each in found if each.code in SHAPE and not each.message.endswith(" in `writes`")]
     refused = wrong(file, one.text)
     assert not bad or refused, f"{one}: the schema takes it, the loader says {bad}"
     assert not refused or found, f"{one}: the loader takes it, the schema says {refused}"

@@ -112,8 +112,10 @@ def _choices(key: Scalar, node: Node, reader: Reader) -> list[ChoiceGiven]:
         reader.unknown(Kind.CONSENT, key)
         return []
     row = reader.consents.get(key.text)
-    if isinstance(node, Sequence):
-        return [one for item in node for one in _choices(key, item, reader)]
+    return [choice for one in _items(node) for choice in _told(key, one, row, reader)]
+
+
+def _told(key: Scalar, node: Node, row: ConsentRow | None, reader: Reader) -> list[ChoiceGiven]:
     if isinstance(node, Mapping) and node.get("is") is None and not _misspelt(node):
         return _by_parameter(key, node, row, reader)
     return _choice(key, node, (), row, reader)

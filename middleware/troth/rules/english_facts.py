@@ -40,7 +40,8 @@ def said_of(what: Condition, things: tuple[Thing, ...]) -> tuple[Said, ...]:
         case model.ActorIs(classes=classes, verified=verified):
             return _actor(classes, verified)
         case model.Attested(what=kind, about=about):
-            valid = f"a valid statement {quoted(kind)}" + (f" about {_value(about)}" if about else "")
+            whom = f"its {reference(about)}" if about and reference(about) else quoted(about or "")
+            valid = f"a valid statement {quoted(kind)}" + (f" about {whom}" if about else "")
             return (Said(valid, "is there", "is missing"),)
         case model.Https(wanted=wanted):
             safe = Said("it", "comes over https", "does not come over https")
