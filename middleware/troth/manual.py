@@ -13,6 +13,7 @@ from pathlib import Path
 DOCS = Path(__file__).parent / "docs"
 _FENCE = re.compile(r"^(```+)[^\n]*\n.*?^\1\s*$", re.M | re.S)
 _CODE = re.compile(r"(?:diagnostics )?(TR\d{3})", re.IGNORECASE)
+_SENTENCE = re.compile(r"(?<=[.;]) (?=`|[A-Z])")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _BELOW = re.compile(r":? \[below\]\([^)]*\)")
 
@@ -49,9 +50,19 @@ def summary(name: str) -> str | None:
 
 
 def key(name: str, word: str) -> str | None:
-    """Return what the table under a name says of a key; None where there is no such row."""
-    rows = re.findall(r"(?m)^\| ([^|]+) \| ([^|\n]+) \|", find(name) or "")
-    return next((_plain(said) for names, said in rows if f"`{word}`" in names.split(", ")), None)
+    """Return what is said of a key under a name: its row in a table, else the sentence that begins with it, if any."""
+    said = find(name) or ""
+    rows = re.findall(r"(?m)^\| ([^|]+) \| ([^|\n]+) \|", said)
+    row = next((_plain(text) for names, text in rows if f"`{word}`" in names.split(", ")), None)
+    return row or (_sentence(said, word) if " " in name else None)
+
+
+def _sentence(said: str, word: str) -> str | None:
+    """Return the first sentence that begins with a key, or with several of which it is one."""
+    prose = [one for one in _FENCE.sub("", said).split("\n\n") if not re.match(r"[#|>]", one)]
+    sentences = [one for paragraph in prose for one in _SENTENCE.split(" ".join(paragraph.split()))]
+    begins = re.compile(rf"(?:`[^`]+`(?:, | and |, and ))*`{re.escape(word)}[`:]")
+    return next((_plain(one).rstrip(";.") for one in sentences if begins.match(one)), None)
 
 
 @cache

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Final
 
-from troth.cases.messages import ANSWER_SHAPE, DOCS, REQUEST_SHAPE
+from troth.cases.messages import ANSWER_SHAPE, REQUEST_SHAPE
 from troth.cases.plain import ANY_TEXT, INSTANT
 from troth.cases.situation import GIVEN_SHAPE
 from troth.cases.things import FACTS_SHAPE
@@ -26,6 +26,7 @@ from troth.rules.reader import Reader, described, did_you_mean, listing
 from troth.rules.shapes import Many, Record
 from troth.rules.yaml import compose
 
+DOCS: Final = "cases"
 _OWN: Final = ("binding", "clock", "cases")
 _PLAIN_HOST: Final = "localhost"
 _NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -36,7 +37,7 @@ CASE: Final = Record(
         "request": REQUEST_SHAPE, "app": ANSWER_SHAPE, "facts": FACTS_SHAPE, "expect": EXPECT_SHAPE,
     },
     ("id", "expect"),
-    docs=DOCS,
+    docs="cases a case",
     hints={"response": "what the app answers stands under `app`", "when": "what is asked stands under `request`"},
 )  # fmt: skip
 

@@ -26,7 +26,7 @@ from troth.rules.reader import Reader, described
 from troth.rules.scalars import BOOL, HEADER_NAME, Int
 from troth.rules.shapes import Record, Row, Schema, scalar
 
-DOCS: Final = "cases"
+DOCS: Final = "cases request and app"
 _BOUNDARY: Final = "troth-case"
 _TYPES: Final = {
     "json": "application/json",
@@ -202,7 +202,7 @@ def _body(row: Row, node: Node, reader: Reader) -> Body | None:
         return None
     if len(kinds) > 1 and isinstance(node, Mapping):
         at = node.key(kinds[1]) or node
-        reader.report("TR504", f"a second body: `{kinds[0]}` stands here already", at)
+        reader.report("TR504", f"a second body: `{kinds[0]}` stands here already", at, docs=DOCS)
     kind = kinds[0]
     read = row[kind]
     content = read if isinstance(read, bytes) else (read.text if isinstance(read, Json) else str(read)).encode()

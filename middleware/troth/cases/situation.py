@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from troth.cases.messages import ANSWER_SHAPE, DOCS, REQUEST_SHAPE
+from troth.cases.messages import ANSWER_SHAPE, REQUEST_SHAPE
 from troth.cases.plain import (
     ANY_TEXT,
     ANYTHING,
@@ -25,6 +25,7 @@ from troth.rules.reader import Kind, Reader, described
 from troth.rules.scalars import BOOL, COUNTRY
 from troth.rules.shapes import Many, OneOf, Record, Row, Schema, any_of
 
+DOCS: Final = "cases given"
 _STATES: Final = {
     "granted": ChoiceState.GRANTED,
     "accepted": ChoiceState.GRANTED,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from troth.cases.messages import DOCS
 from troth.cases.plain import ANY_TEXT, INSTANT, MAP, TEXTS, By, values_by_name
 from troth.cases.values import Facts
 from troth.model.facts import ABSENT, UNREADABLE, Direction, Element, Event, Field, Missing, Page
@@ -16,6 +15,7 @@ from troth.rules.reader import Kind, Reader, described
 from troth.rules.scalars import BOOL, Int
 from troth.rules.shapes import ListOf, Many, OneOf, Record, Ref, Row, Schema, any_of
 
+DOCS: Final = "cases facts"
 _KINDS: Final = ("script", "inline", "image", "frame", "form", "box", "link")
 _CATEGORIES: Final = Many(Ref(Kind.DATA, (UNDECLARED,)), may_be_empty=True)
 _MARKS: Final = Many(Ref(Kind.MARK), may_be_empty=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from troth.cases.messages import DOCS
 from troth.cases.plain import ANY_TEXT, ANYTHING, JSON, TEXTS, By, one_or_more, text_of, texts_of, values_by_name
 from troth.cases.situation import STATUSES
 from troth.cases.values import CookiesWanted, Expect, HeadersWanted, ReasonWanted, SeenWanted, Wanted
@@ -14,6 +13,7 @@ from troth.rules.reader import Reader, described
 from troth.rules.scalars import BOOL, Int
 from troth.rules.shapes import Many, OneOf, Record, Row, Schema, any_of
 
+DOCS: Final = "cases expect"
 Named = tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -243,7 +243,7 @@ def expect_of(node: Node, reader: Reader) -> Expect | None:
     if row is None:
         return None
     if isinstance(node, Mapping) and not node.pairs:
-        reader.report("TR502", "a case that expects nothing proves nothing", node)
+        reader.report("TR502", "a case that expects nothing proves nothing", node, docs=DOCS)
     nothing, silent = row.pop("no-reason", (False, ()))
     seen = row.pop("app-sees", SeenWanted())
     return Expect(nothing=nothing, no_reason=silent, seen=seen, **row)

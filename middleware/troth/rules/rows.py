@@ -240,7 +240,7 @@ MARK = Record(
         "clause": CLAUSES, **dict.fromkeys(SIGNS, TEXT), "date": _MARKED_DAY,
         "within": OneOf(("element", "form", "after", "page"), "a span of a mark"),
     },
-    docs="grammar marks",
+    docs="rule marks",
     some_of=SIGNS,
 )  # fmt: skip
 

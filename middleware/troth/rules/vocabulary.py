@@ -120,7 +120,7 @@ def _check_rows(node: Mapping, row: Row, reader: Reader) -> None:
     read: dict[str, Row] = row.get("marks", {})
     for key, _ in marks if isinstance(marks, Mapping) else ():
         if key.text in read and not rows.mark(key.text, read[key.text]).signs:
-            reader.report("TR111", f"the mark `{key.text}` says no sign to look for", key, docs="grammar marks")
+            reader.report("TR111", f"the mark `{key.text}` says no sign to look for", key, docs="rule marks")
 
 
 def _refuse_circles(node: Node | None, table: dict[str, Row], reader: Reader) -> None:
