@@ -4,8 +4,9 @@ One line guards an app: ``Middleware(PolicyMiddleware, policy="policies/web", bi
 """
 
 from troth.asgi.api import consent  # after its modules are loaded: the function goes before the package of that name
+from troth.asgi.declaring import declare
 from troth.asgi.middleware import PolicyMiddleware, wrap
 
-__all__ = ["PolicyMiddleware", "__version__", "consent", "wrap"]
+__all__ = ["PolicyMiddleware", "__version__", "consent", "declare", "wrap"]
 
 __version__ = "0.1.0"

@@ -49,6 +49,20 @@ class TrailError(TrothError):
     """A line that is due could not be written. The request path answers 503 before the first byte."""
 
 
+class DeclarationError(TrothError):
+    """An event that cannot be declared: the policy has none of that name, or no such state, or nobody was named."""
+
+
+class EventRefused(TrothError):
+    """Rules refuse a declared `event`: ids of the `rules`, and the `clauses` they keep. Nothing was changed."""
+
+    def __init__(self, event: str, rules: tuple[str, ...], clauses: tuple[str, ...]) -> None:
+        super().__init__(f"the policy refuses {event} (rules: {', '.join(rules)})")
+        self.event = event
+        self.rules = rules
+        self.clauses = clauses
+
+
 class UnreadableBody(TrothError):
     """A body that a rule needs cannot be read. `reason` is one of ``too-large``, ``coding``, ``malformed``."""
 

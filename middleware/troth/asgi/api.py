@@ -30,6 +30,7 @@ from troth.model.consent import Choices, Params
 from troth.model.consent import params as canonical
 from troth.model.facts import UNREADABLE, Actor, Person
 from troth.model.policy import ConsentRow
+from troth.runtime.declaring import Declaration, Declaring
 
 __all__ = ["Html", "RequestConsent", "choice_form", "consent"]
 
@@ -139,15 +140,24 @@ class RequestConsent:
         for (given, whose), rows in plan.items():
             await self._choose(Act(name="withdraw", consents=tuple(rows), params=given), whose)
 
-    async def erase(self, *, person: str | None = None) -> None:
+    async def erase(self, *, person: str | None = None, event: str | None = None) -> None:
         """Remove everything that the ledger holds of a person, refusals and states included; what a device holds stays.
 
-        It holds even where its line cannot be written.
+        `event` says which event of the policy that is: rules judge it first, and may refuse it (a legal hold); then it
+        meets deadlines. Raises EventRefused: then nothing is removed. The removal holds even where its line cannot be
+        written.
         """
         known = await self._person(person)
         if known is None:
             raise ConsentError("nobody is known here whose records could be erased; say which `person`")
+        if event is None:
+            await PersonChoices(self._judging).erase(known)
+            return
+        declared = Declaration(event=event, persons=(known,))
+        declaring = Declaring(self._judging.runtime, self._judging.site, self._judging.x)
+        judged = await declaring.judge(declared)
         await PersonChoices(self._judging).erase(known)
+        await declaring.carry_out(declared, judged)
 
     async def move_to_person(self, *names: str, person: str | None = None) -> None:
         """Move what the device chose to a person, at an explicit act of that person (a login form that offers it).

@@ -22,6 +22,8 @@ from troth.asgi.request import inner_path
 from troth.asgi.ticking import Ticker
 from troth.asgi.websocket import WebSocketExchange
 from troth.errors import ConfigurationError
+from troth.model.consent import params as canonical
+from troth.runtime.declaring import Declaration, Declaring, outside
 from troth.runtime.runtime import BindingGiven, PolicyGiven, Runtime
 
 _SHUT_DOWN: Final = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed"})
@@ -121,6 +123,28 @@ class PolicyMiddleware:
         Where a `clock` was given no thread looks: whoever moves the clock calls this.
         """
         return self.runtime.tick()
+
+    async def declare(
+        self,
+        event: str,
+        *persons: str,
+        role: str | None = None,
+        host: str = "",
+        reference: str | None = None,
+        state: str | None = None,
+        to: str = "set",
+        **params: str,
+    ) -> None:
+        """Declare an event outside of a request, as `troth.declare` does within one; it raises the same.
+
+        `role` is that of who declares, for rules on the actor; `host` says for which site, where there are several.
+        """
+        runtime = self.runtime
+        site = runtime.site_of(host)
+        given = Declaration(
+            event=event, persons=persons, reference=reference, state=state, to=to, params=canonical(**params)
+        )
+        await Declaring(runtime, site, outside(site, runtime.clock(), role)).declare(given)
 
     @property
     def is_compiled(self) -> bool:

@@ -24,6 +24,7 @@ VERBS = {
     "word": "troth.cli.word:word",
     "code": "troth.cli.code:code",
     "schema": "troth.cli.schema:schema",
+    "declare": "troth.cli.declare:declare",
     "audit": "troth.cli.audit:audit",
 }
 """Each verb and the command that it is; a verb is imported when it is called."""

@@ -13,6 +13,6 @@ INVALID: Final = 3
 """Rule files have errors."""
 CASES_FAILED: Final = 4
 DENIED: Final = 5
-"""`explain --exit-code` found a denial."""
+"""`explain --exit-code` found a denial; `declare` was refused by a rule."""
 TRAIL_FAILS: Final = 6
 TRAIL_INCOMPLETE: Final = 7

@@ -6,7 +6,7 @@ Every write waits for the disk: call from a thread. All methods may be called fr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -60,16 +60,15 @@ class Deadlines:
         """Open the file at `path`, making it where it is missing. Raises HomeError where that cannot be done."""
         return cls(EventFile.open(path, lock))
 
-    def happened(self, event: str, *, policy: str, subject: str, at: datetime, begun: Iterable[Deadline]) -> None:
-        """Note an event: what it follows in time is done with, what has to follow it is `begun`. All or nothing.
+    def happened(self, event: str, *, policy: str, at: datetime, begun: Mapping[str, Iterable[Deadline]]) -> None:
+        """Note an event of the subjects in `begun`: what it follows in time is done with, what has to follow begins.
 
-        Nothing follows an event of nobody, whose `subject` is empty.
+        All or nothing. Nothing follows an event of nobody, who stands under an empty text.
         """
+        micros = to_micros(at)
         with self._file.writing() as connection:
-            if subject:
-                micros = to_micros(at)
-                connection.execute(_FOLLOWED, (subject, policy, micros, micros, event))
-            connection.executemany(_INSERT, [_row(one) for one in begun])
+            connection.executemany(_FOLLOWED, [(one, policy, micros, micros, event) for one in begun if one])
+            connection.executemany(_INSERT, [_row(one) for each in begun.values() for one in each])
 
     def look(
         self, now: datetime, policies: Collection[str], without: Collection[str], tell: Callable[[Deadline, bool], None]

@@ -19,7 +19,8 @@ from troth.runtime.site import Site
 
 _ENCODE: Final = msgspec.json.Encoder(order="deterministic").encode
 _CHILD: Final = 18
-_MOST_SUBJECTS: Final = 20
+MOST_SUBJECTS: Final = 20
+"""A line names so many subjects; it counts them all."""
 
 Reason = tuple[Finding, str | None, Direction | None]
 """A finding, the declared name of what it was about (None for a name that nobody declared), which way a cookie went."""
@@ -108,5 +109,5 @@ def _people(line: dict[str, Any], x: Exchange, names: Pseudonyms) -> None:
     of_records = [record.subject for record in x.records if isinstance(record.subject, Person)]
     subjects += [one for one in of_records if not _of_a_child(one.age)]
     if subjects:
-        line["subj"] = sorted({names.digest("person", one.id) for one in subjects})[:_MOST_SUBJECTS]
+        line["subj"] = sorted({names.digest("person", one.id) for one in subjects})[:MOST_SUBJECTS]
         line["subj_n"] = len(subjects)

@@ -68,18 +68,21 @@ class Site:
         self.headers = {rule.id: tuple(_duties(rule.expect, Header)) for rule in policy.rules}
         self.attributes = {rule.id: tuple(_duties(rule.expect, Attribute)) for rule in policy.rules}
         self.keeps = {rule.id: tuple(_duties(rule.expect, Keep)) for rule in policy.rules}
+        self.gates = any(rule.restricts for rule in self.engine.rules[Thing.ELEMENT])
+        self.refused: Judge = consent_operator(self.engine.tables, "refused", "of-purpose", (), None)
+        """Judges whether the consent that a thing rests on is refused."""
+        self._prepare_pages(policy)
+        self._prepare_events(policy)
+        self.reads_headers = bool(self.engine.rules[Thing.PAGE])
+        self.device_consents = tuple(name for name, row in policy.consents.items() if "device" in row.holders)
+
+    def _prepare_events(self, policy: Policy) -> None:
         self.counts = limits_of(policy)
         """Which events rules count, per what, and how far."""
         self.deadlines = deadlines_of(policy)
         """What rules want to follow an event, by rule."""
         self.follows = frozenset(duty.event for duties in self.deadlines.values() for duty in duties)
         """The events that may have to follow another."""
-        self.gates = any(rule.restricts for rule in self.engine.rules[Thing.ELEMENT])
-        self.refused: Judge = consent_operator(self.engine.tables, "refused", "of-purpose", (), None)
-        """Judges whether the consent that a thing rests on is refused."""
-        self._prepare_pages(policy)
-        self.reads_headers = bool(self.engine.rules[Thing.PAGE])
-        self.device_consents = tuple(name for name, row in policy.consents.items() if "device" in row.holders)
 
     def _prepare_pages(self, policy: Policy) -> None:
         asked = _asked_marks(policy)
