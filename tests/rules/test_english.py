@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from troth.model.rules import All, AnyOf, Condition, Not, Rule, Under
-from troth.model.words import Word
-from troth.rules import load_inline
+from tests.rules.as_json import read
+from troth.diagnostics import Source
+from troth.model.policy import Policy
+from troth.model.rules import All, AnyOf, Attested, Condition, ConsentIs, Names, Not, Rule, StateIs, Under
+from troth.model.words import ANY, DECLARED, NONE, OWN, PERSONAL_DATA, UNDECLARED, Word, reference
+from troth.rules import load_inline, load_policy
 from troth.rules.english import _pushed, sentences
+from troth.rules.excerpt import excerpt
 
+ROOT = Path(__file__).parents[2]
 POLICY = """
 policy:
   areas: {EEA: [DE, SE]}
@@ -196,3 +204,53 @@ def test_a_not_moved_inwards_says_the_same(what: Condition, atoms: tuple[bool | 
     moved = _pushed(what)
     assert truth(moved, atoms) == truth(what, atoms)
     assert not has_compound_under_not(moved)
+
+
+# whole policies ------------------------------------------------------------------------------------------------------
+
+
+def leaves(what: Condition | None) -> Iterator[Condition]:
+    match what:
+        case None:
+            return
+        case Not(part):
+            yield from leaves(part)
+        case All(parts) | AnyOf(parts):
+            for part in parts:
+                yield from leaves(part)
+        case _:
+            yield what
+
+
+def names_in(told: Rule) -> set[str]:
+    """Return the names of the policy that a rule speaks of."""
+    found: set[str] = set()
+    for whole in (told.match, told.only_if, told.expect, *(one.condition for one in told.openings)):
+        for leaf in leaves(whole):
+            found |= set(leaf.names) if isinstance(leaf, Names) and leaf.word is not Word.CARRIER else set()
+            found |= {leaf.name} if isinstance(leaf, ConsentIs | StateIs) else set()
+            found |= {leaf.what} if isinstance(leaf, Attested) else set()
+    with_a_meaning = {ANY, NONE, OWN, DECLARED, UNDECLARED, PERSONAL_DATA}
+    return {name for name in found if name not in with_a_meaning and reference(name) is None}
+
+
+def policies() -> Iterator[tuple[Policy, Source]]:
+    folder = ROOT / "policies" / "toontrack"
+    yield load_policy(folder).require(), Source("rules.yaml", (folder / "rules.yaml").read_text("utf-8"))
+    for path in sorted((ROOT / "tests" / "golden").glob("*.yaml")):
+        text = path.read_text("utf-8")
+        policy = load_inline(text).policy
+        assert policy is not None
+        yield policy, Source(path.name, text)
+
+
+def test_no_name_of_a_rule_is_left_out_and_the_yaml_beside_is_that_of_the_rule() -> None:
+    seen = 0
+    for policy, source in policies():
+        whole = read(source.text)["rules"]
+        for told in policy.rules:
+            said = " ".join(sentences(told))
+            assert {name for name in names_in(told) if f"`{name}`" not in said} == set(), told.id
+            assert read(excerpt(source, told.id)) == [one for one in whole if one["id"] == told.id]
+            seen += 1
+    assert seen > 120
