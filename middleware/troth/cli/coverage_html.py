@@ -5,12 +5,13 @@ One file that asks nobody for anything: no script, no font, no image from elsewh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Final
 
 from troth.model.policy import Policy
 from troth.rules.coverage import ClauseCoverage, Coverage
+from troth.rules.english import sentences
 
 _STYLE: Final = """\
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1b1b1b }
@@ -33,6 +34,7 @@ def as_html(covered: Iterable[tuple[Policy, Coverage]]) -> str:
 
 
 def _policy(policy: Policy, covered: Coverage) -> Iterator[str]:
+    says = {rule.id: " ".join(sentences(rule)) for rule in policy.rules}
     texts = {clause.id: clause.text for clause in policy.clauses}
     counts = ", ".join(f"{count} {state}" for state, count in covered.counts().items())
     yield f"<h1>{escape(covered.policy)}</h1>"
@@ -40,15 +42,20 @@ def _policy(policy: Policy, covered: Coverage) -> Iterator[str]:
     yield "<table>"
     yield "<thead><tr><th>Clause</th><th>State</th><th>Text</th><th>What stands behind it</th></tr></thead>"
     yield "<tbody>"
-    yield from (_row(one, texts.get(one.id, "")) for one in covered.clauses)
+    yield from (_row(one, texts.get(one.id, ""), says) for one in covered.clauses)
     yield "</tbody>"
     yield "</table>"
 
 
-def _row(one: ClauseCoverage, text: str) -> str:
-    behind = ", ".join(f"<code>{escape(rule)}</code>" for rule in one.rules) or escape(one.reason or "")
+def _row(one: ClauseCoverage, text: str, says: Mapping[str, str]) -> str:
+    behind = "".join(_rule(rule, says.get(rule, "")) for rule in one.rules) or escape(one.reason or "")
     rest = f"<br>waits for {escape(one.remainder)}" if one.remainder else ""
     return (
         f'<tr><td>{escape(one.id)}</td><td class="state {one.state}">{one.state}</td>'
         f"<td>{escape(text)}</td><td>{behind}{rest}</td></tr>"
     )
+
+
+def _rule(name: str, says: str) -> str:
+    """Return a rule that unfolds to what it says in English."""
+    return f"<details><summary><code>{escape(name)}</code></summary>{escape(says)}</details>"
