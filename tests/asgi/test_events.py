@@ -120,6 +120,26 @@ async def test_a_denial_is_an_event_and_the_third_of_a_client_alerts(shop: MakeS
     assert b"192.0.2.7" not in one.trail()
 
 
+@pytest.mark.parametrize(("status", "counts"), [(401, True), (403, True), (400, False), (404, False), (302, False)])
+@pytest.mark.parametrize("path", ["/", "/erase/ann"])
+async def test_an_app_that_refuses_has_denied(shop: MakeShop, status: int, counts: bool, path: str) -> None:
+    one = shop(FEW)
+    one.reply = Reply(status=status)
+    for _ in range(3):
+        assert (await one.ask("GET", path)).status == status
+    alerts = [line for line in one.lines() if ("few", "alert") in one.reasons(line)]
+    assert [(line["status"], line["client"][:2]) for line in alerts] == [(status, "p_")] * counts
+
+
+async def test_what_an_own_route_refuses_counts_as_well(shop: MakeShop) -> None:
+    one = shop(FEW)
+    for _ in range(3):
+        answer = await one.ask("POST", "/.privacy/accept", headers=[(b"origin", b"https://elsewhere.example")])
+        assert answer.status == 403
+    assert ("few", "alert") in one.reasons()
+    assert one.lines()[-1]["client"].startswith("p_")
+
+
 async def test_other_clients_and_later_times_are_counted_apart(shop: MakeShop) -> None:
     one = shop(NO_STATS + FEW)
     for number in range(5):

@@ -1,8 +1,8 @@
 """Events that happen on the wire: what a route is by its binding, and a denial. Rules on events judge each of them.
 
 A route's event happens when the app accepts, which is any status below 400. A rule that withholds or denies an event
-refuses the event only: the answer passes, and the line gives the reason in place of the event. A denial is a fact
-already; of it rules can only speak.
+refuses the event only: the answer passes, and the line gives the reason in place of the event. A denial, by a rule or
+by the app itself (401, 403), is a fact already; of it rules can only speak.
 """
 
 from __future__ import annotations
@@ -21,13 +21,17 @@ from troth.model.words import OWN, UNDECLARED, Phase, Thing
 from troth.runtime.line import Reason, is_known_child
 
 DENIED: Final = "denied"
+REFUSED: Final = frozenset((401, 403))
+"""Statuses by which an app denies."""
 _NOT_ACCEPTED: Final = 400
 _CLIENT: Final = "client"
 
 
-async def accepted(judging: Judging, scope: Scope) -> None:
-    """Let the event of a route happen, now that the app has answered."""
+async def answered(judging: Judging, scope: Scope) -> None:
+    """Let the event of a route happen where the app has accepted, a denial where it has refused."""
     route = judging.x.route
+    if judging.x.status in REFUSED:
+        await denied(judging, scope)
     if route is None or route.event is None or (judging.x.status or 0) >= _NOT_ACCEPTED:
         return
     if not refusing(await _happen(judging, scope, route.event)):

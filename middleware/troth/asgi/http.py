@@ -241,7 +241,7 @@ class HttpExchange:
         if not await self._record():
             await self._unrecorded()
             return
-        await happenings.accepted(judging, self._scope)
+        await happenings.answered(judging, self._scope)
         if not await deadlines.keep(judging):
             await self._unrecorded()
             return

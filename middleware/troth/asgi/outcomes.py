@@ -8,6 +8,7 @@ from typing import Final
 from troth._types import HeaderList
 from troth.asgi import telling
 from troth.asgi.ground import Ground
+from troth.asgi.happenings import DENIED, REFUSED
 from troth.asgi.shapes import NO_FIELDS, Fields
 from troth.asgi.verdicts import Told
 from troth.filters import caching
@@ -47,8 +48,13 @@ class Kind:
 
 
 def work_out(ground: Ground, kind: Kind) -> Outcome | None:
-    """Return what follows for a kind of exchange; None if that cannot be said beforehand."""
+    """Return what follows for a kind of exchange; None if that cannot be said beforehand.
+
+    How often somebody was denied no head knows.
+    """
     head = ground.head
+    if kind.status in REFUSED and DENIED in ground.site.spoken_of:
+        return None
     settled = [head.closing(kind.status, frozenset(kind.fields.seen)), *([head.page()] if kind.page else [])]
     if any(one.live for one in settled) or not all(one.quiet for one in settled):
         return None

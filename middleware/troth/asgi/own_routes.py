@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from troth._types import HeaderList, Message, Receive, Scope, Send
-from troth.asgi import inbound, outbound, telling
+from troth.asgi import happenings, inbound, outbound, telling
 from troth.asgi.bodies import Held
 from troth.asgi.choosing import (
     ACTS,
@@ -104,6 +104,7 @@ class _OwnRoute:
         denial = judging.settle_denial()
         if denial is not None:
             judging.x.status = denial.status
+            await happenings.denied(judging, self._scope)
             self._tell()
             await deny(denial, self._scope, self._jar.headers, send, hook=judging.runtime.denied)
             return
@@ -111,6 +112,8 @@ class _OwnRoute:
         if reply is None:
             return
         start = self._judged(reply)
+        if start["status"] in happenings.REFUSED:
+            await happenings.denied(judging, self._scope)
         self._tell()
         head_only = self._scope["method"] == "HEAD"
         await answer(send, start["status"], start["headers"], reply.body, head_only=head_only)
@@ -138,7 +141,7 @@ class _OwnRoute:
         if not telling.line_due(judging):
             return
         with suppress(TrailError):
-            judging.runtime.write_encoded(encode(telling.members(judging)))
+            judging.runtime.write_encoded(encode(telling.members(judging) | judging.happened))
 
     def _problem(self, status: int, title: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> _Reply:
         given, body = problem(status, title=title, headers=self._jar.headers, link=policy_link(self._scope))

@@ -112,12 +112,17 @@ def limits_of(policy: Policy) -> Limits:
     found: dict[str, dict[str, Limit]] = {}
     for rule in policy.rules:
         counted = list(_counted(rule)) if Thing.EVENT in rule.things else []
-        for event in (_events(rule.match) or policy.events) if counted else ():
+        for event in events_of(rule, policy) if counted else ():
             limits = found.setdefault(event, {})
             for atom in counted:
                 limit = Limit(atom.count, atom.within)
                 limits[atom.per] = limits[atom.per].and_also(limit) if atom.per in limits else limit
     return found
+
+
+def events_of(rule: Rule, policy: Policy) -> tuple[str, ...]:
+    """Return the events that a rule on events speaks of: those that it names, else all."""
+    return _events(rule.match) or policy.events
 
 
 def _counted(rule: Rule) -> Iterator[AtMost]:

@@ -18,7 +18,7 @@ from troth.model.policy import Policy
 from troth.model.rules import All, AnyOf, Attribute, Condition, Header, Keep, Names, Not, Rule
 from troth.model.words import Mode, Thing, Word
 from troth.plan.tables import host_fits
-from troth.runtime.counting import limits_of
+from troth.runtime.counting import events_of, limits_of
 from troth.runtime.following import deadlines_of
 from troth.runtime.routes import RouteTable
 from troth.runtime.tags import Tagging, asks_undeclared
@@ -77,6 +77,9 @@ class Site:
         self.device_consents = tuple(name for name, row in policy.consents.items() if "device" in row.holders)
 
     def _prepare_events(self, policy: Policy) -> None:
+        on_events = [rule for rule in policy.rules if Thing.EVENT in rule.things]
+        self.spoken_of = frozenset(event for rule in on_events for event in events_of(rule, policy))
+        """The events of which some rule speaks."""
         self.counts = limits_of(policy)
         """Which events rules count, per what, and how far."""
         self.deadlines = deadlines_of(policy)
