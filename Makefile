@@ -2,7 +2,7 @@
 #   make demo        the guarded shop, a walk through it, then it keeps serving (ONCE=1: run the walk, check it, exit)
 #   make test        lint, types and all tests that need only PyPI
 #   make test-real   the tests that need more, or minutes
-#   make lint  make bench  make lock  make clean
+#   make lint  make bench  make peers  make lock  make clean
 # PYTHON=/path/to/python3.12 chooses the interpreter; any from 3.11 on will do.
 
 SHELL := /bin/sh
@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # The stamp is named after what was installed, so a changed lock, pyproject.toml or C source means a fresh environment, a touched one does not.
 STAMP := $(VENV)/ready-$(shell cat requirements.lock pyproject.toml middleware/native/* | cksum | tr -d ' ')
 
-.PHONY: demo test test-real postgres lint bench lock clean venv
+.PHONY: demo test test-real postgres lint bench peers lock clean venv
 
 demo: $(STAMP)
 	$(BIN)/python -m example_app.demo $(if $(filter-out 0,$(ONCE)),--once)
@@ -40,6 +40,10 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# What bench_peers measures beside the rest (fastapi-opa, GPL-3): in a folder of its own, where nothing else finds it.
+peers: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/peers.lock --upgrade --target build/peers
+
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.bench_middleware $(ARGS)
 
@@ -53,6 +57,9 @@ lock: $(STAMP)
 	env -u PIP_FIND_LINKS $(BIN)/pip-compile --quiet --no-annotate $(ARGS) --output-file build/lock.out build/lock.in
 	grep -v '^# Versions and hashes' build/lock.out >> build/lock.new
 	mv build/lock.new requirements.lock
+	cp benchmarks/peers.lock build/peers.out
+	env -u PIP_FIND_LINKS $(BIN)/pip-compile --quiet --no-annotate $(ARGS) -c requirements.lock --output-file build/peers.out benchmarks/peers.in
+	mv build/peers.out benchmarks/peers.lock
 
 clean:
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov build dist

@@ -40,8 +40,7 @@ class Guarded:
         return self._written() - self._before
 
     def _written(self) -> int:
-        files = [path for path in sorted((self.home / "trail").rglob("*")) if path.is_file()]
-        return sum(_is_released(line) for path in files for line in path.read_bytes().splitlines())
+        return released(self.home)
 
 
 async def _choice(app: ASGIApp, verb: str, body: bytes) -> bytes:
@@ -79,6 +78,12 @@ async def _choice(app: ASGIApp, verb: str, body: bytes) -> bytes:
     if head[0]["status"] != 200 or not cookies:
         raise RuntimeError(f"{verb} answered {head[0]['status']} with {len(cookies)} cookies")
     return bytes(cookies[0].partition(b";")[0])
+
+
+def released(home: Path) -> int:
+    """Count the lines of released exchanges in the trail of a home."""
+    files = [path for path in sorted((home / "trail").rglob("*")) if path.is_file()]
+    return sum(_is_released(line) for path in files for line in path.read_bytes().splitlines())
 
 
 def _is_released(line: bytes) -> bool:

@@ -30,6 +30,8 @@ BLOCK_NS = 2_000_000
 DRIFT = 0.08
 WARM_UP = 300
 LEAST_BLOCKS = 5
+_CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
+"""The cores of the machine, as this process had them at first."""
 
 Requests = Callable[[int], list[Scope]]
 """Gives that many fresh scopes, each with a header list of its own."""
@@ -139,10 +141,10 @@ class Sandwich:
         return found
 
 
-def alone_on_a_core() -> None:
-    """Pin this process to the last core, where the system allows it."""
+def alone_on_a_core(*, last: bool = True) -> None:
+    """Pin this process to the last core, or to the first, where the system allows it."""
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        os.sched_setaffinity(0, {(max if last else min)(_CORES)})
 
 
 def new_loop() -> asyncio.AbstractEventLoop:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import gc
+import socket
+from pathlib import Path
 
 import pytest
 
+from benchmarks import bench_peers, stub_opa
 from benchmarks.bench_middleware import QUESTIONS, PassOn, Question, answer, check_equal
-from benchmarks.harness import Case, Measured, Sandwich, new_loop
+from benchmarks.bench_server import CONNECTIONS, Row, Seen, serving
+from benchmarks.harness import Case, Measured, Sandwich, discard, empty_request, new_loop
+from benchmarks.serve import NONE
 from benchmarks.target import ORDERS, SHAPES, target
 from benchmarks.traffic import COOKIES, Traffic
 from troth._types import Message, Receive, Scope, Send
@@ -79,3 +84,56 @@ def test_a_case_that_answers_otherwise_is_refused() -> None:
     with pytest.raises(RuntimeError, match="500"):
         check_equal(loop, bare, [Case(name="broken", app=broken, requests=requests)])
     loop.close()
+
+
+@pytest.mark.parametrize("question", bench_peers.ASKED, ids=[question.name for question in bench_peers.ASKED])
+def test_every_peer_answers_as_the_bare_app_does(question: Question) -> None:
+    loop, requests = new_loop(), Traffic(seed=1).requests(question.path)
+    cases = bench_peers.others(question)
+    check_equal(loop, Case(name="bare", app=target(), requests=requests), cases)
+    assert {case.name for case in cases} == {"correlation id", "session, none yet", "session, signed"}
+    loop.close()
+
+
+def test_a_signed_session_is_one_that_the_middleware_reads() -> None:
+    seen: list[object] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(dict(scope["session"]))
+
+    (scope,) = Traffic(seed=1, consents=bench_peers.sessions(7)).requests("/text")(1)
+    loop = new_loop()
+    loop.run_until_complete(bench_peers.with_sessions(app)(scope, empty_request, discard))
+    loop.close()
+    assert seen != [{}]
+
+
+@pytest.mark.parametrize("cut", [1, 40, 90])
+def test_the_stub_of_opa_allows_whatever_it_is_asked_however_it_is_cut(cut: int) -> None:
+    request = b"POST /v1/data/x HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n" + b'{"input":{}}'
+    with (
+        stub_opa.running() as address,
+        socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))) as asking,
+    ):
+        asking.sendall(request[:cut])
+        asking.sendall(request[cut:])
+        assert asking.recv(65_536).endswith(b'{"result":{"allow":true}}')
+
+
+def test_a_run_whose_neighbours_drifted_is_dropped() -> None:
+    row, steady, slow, half = Row(), *(Seen(answers=n, seconds=1.0, took=[0.01] * n) for n in (100, 80, 50))
+    row.note(steady, half, slow)
+    assert (row.kept, row.dropped) == ([], 1)
+    row.note(steady, half, steady)
+    assert (row.kept, row.middles) == ([0.5], [10.0])
+    with pytest.raises(RuntimeError, match="too busy"):
+        assert row.share
+
+
+def test_a_server_is_loaded_on_all_connections_and_every_answer_is_counted(tmp_path: Path) -> None:
+    with serving(NONE, tmp_path / "none") as load:
+        seen = load.run("/api/orders/{visitor}", 0.1)
+        assert len(seen.took) == seen.answers == load.sent >= CONNECTIONS
+        assert 0 < seen.percentile(0.5) <= seen.percentile(0.99)
+        with pytest.raises(RuntimeError, match="404"):
+            load.run("/nowhere", 0.1)
