@@ -24,6 +24,7 @@ _SETTLED = 1.5
 _NAMED = ("TOO-CHO-2", "TOO-TBL-0", "TOO-LOC-2")
 """Cookies wait for the answer, fields stay in their row, nothing leaves the EEA: what the walk must have met."""
 _TOLD = {("POST /account/rights/erasure", "erasure-requested"), ("POST /guardian", "state-set")}
+_REPORTED = "child-reported"
 _PRIVATE = (
     *(ORDER["name"], ORDER["email"], ORDER["address"], ORDER["date_of_birth"], *FROM_BEFORE.values()),
     *(rooms.READER, rooms.GUARDIAN, rooms.CORRECTION["address"], rooms.CORRECTION["phone"]),
@@ -65,6 +66,7 @@ def _demonstrate(server: Server, guarded: bool) -> list[Claim]:
         claims += _tell(scene.claims)
     claims += _tell(_workers(server))
     if guarded:
+        claims += _declare(server)
         claims += _audit(server)
     return [claim for claim in claims if not claim.holds]
 
@@ -73,6 +75,23 @@ def _workers(server: Server) -> tuple[Claim, ...]:
     workers = sorted(server.workers_that_answered())
     print(f"Workers that answered: {', '.join(map(str, workers))}")
     return (Claim(text="both workers answered", holds=len(workers) == WORKERS),)
+
+
+def _declare(server: Server) -> tuple[Claim, ...]:
+    """Somebody telephones: a child has an account. No request says so, so staff declares it, and its month begins."""
+    print("Somebody has told the shop by telephone of a child with an account\n")
+    told = trail.declare(server.trail, _REPORTED, "c-1002")
+    print(f"  $ {told.line}\n{told.text}")
+    lines = [line for line in trail.lines(server.trail) if line.get("event") == _REPORTED]
+    return _tell(
+        (
+            Claim(text="it was declared while the workers serve on", holds=told.code == 0),
+            Claim(
+                text="the trail tells of it, under a pseudonym",
+                holds=[(line["declared"], line["subj_n"]) for line in lines] == [(True, 1)],
+            ),
+        )
+    )
 
 
 def _audit(server: Server) -> tuple[Claim, ...]:

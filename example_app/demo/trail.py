@@ -1,4 +1,4 @@
-"""The audit trail as its own commands show and check it."""
+"""The audit trail as its own commands show and check it, and what somebody declares by hand."""
 
 from __future__ import annotations
 
@@ -32,6 +32,12 @@ def verify(trail: Path) -> Told:
     return _troth("audit", "verify", str(trail))
 
 
+def declare(trail: Path, event: str, customer: str) -> Told:
+    """What reached the shop by telephone, declared about a customer."""
+    words = ("declare", "policies/toontrack", event, "--home", str(trail.parent), "--persons", "-")
+    return _troth(*words, given=customer)
+
+
 def lines(trail: Path) -> list[dict[str, Any]]:
     """The trail's lines as they were written."""
     told = _troth("audit", "show", str(trail), "--format", "json")
@@ -58,9 +64,9 @@ def told_of(trail: Path, values: Iterable[object]) -> set[str]:
     return {str(value) for value in values if str(value).lower().encode() in held}
 
 
-def _troth(*words: str) -> Told:
+def _troth(*words: str, given: str = "") -> Told:
     command = [sys.executable, "-m", "troth.cli", *words]
     done = subprocess.run(  # noqa: S603 - this interpreter and words of ours
-        command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=ROOT, input=given, capture_output=True, text=True, timeout=60, check=False
     )
     return Told(line=" ".join(["troth", *words]), text=done.stdout + done.stderr, code=done.returncode)
