@@ -32,6 +32,13 @@ RULE = """
   match: {event: policy-activated}
   only-if: {attested: {announcement: of-version}}
 """
+MAILED = """
+- id: mailed
+  clause: C-4
+  for: event
+  match: {event: policy-activated}
+  expect: {followed-by: {event: mailed, within: P30D}}
+"""
 SAID = "said: {what: announcement, about: '2', role: dpo, dated: 2026-06-10, expires: 2026-07-02}\n"
 JUNE = datetime(2026, 6, 10, 12, tzinfo=UTC)
 FIRST_OF_JULY = datetime(2026, 7, 1, 0, 0, 1, tzinfo=UTC)
@@ -45,13 +52,19 @@ def policy(*versions: str) -> str:
 class Site(Files):
     """A site whose policy is files, under a clock that the test sets. Lines are all that there are."""
 
-    def __init__(self, folder: Path, *versions: str, rules: str = RULE, said: str = "", text: str = "") -> None:
+    def __init__(self, folder: Path, *versions: str, rules: str = RULE, **given: str) -> None:
+        said, text, events = (given.get(name, "") for name in ("said", "text", "events"))
         self.now = JUNE
         self.folder, self.home = folder, folder.with_name(folder.name + "-home")
         self.reply, self.inner = Reply(), None
         self._read, self._lines = {}, []
         folder.mkdir()
-        files = {"policy.yaml": policy(*versions), "rules.yaml": rules, "attestations.yaml": said, "policy.md": text}
+        files = {
+            "policy.yaml": policy(*versions) + events,
+            "rules.yaml": rules,
+            "attestations.yaml": said,
+            "policy.md": text,
+        }
         for name, content in {**files, "binding.yaml": "routes: {}\n"}.items():
             if content:
                 self.put(name, content)
@@ -239,6 +252,41 @@ async def test_a_text_that_changes_under_its_version_alerts(site: Make) -> None:
     one.put("policy.md", text)
     one.restart()
     assert len(one.all("text-changed")) == 2, "a restart does not hide it"
+
+
+async def test_a_version_begins_what_has_to_follow_it(site: Make) -> None:
+    one = site(said=SAID, rules=RULE + MAILED, events="events: [mailed]\n")
+    one.now = FIRST_OF_JULY
+    one.middleware.tick()
+    one.now += timedelta(days=29)
+    assert one.middleware.tick() == 0
+    one.now += timedelta(days=2)
+    one.middleware.tick()
+    (line,) = one.all("overdue")
+    assert (line["of"], line["wants"], reasons(line)) == ("policy-activated", ["mailed"], [("mailed", "alert")])
+
+
+async def test_files_that_bring_a_version_begin_what_has_to_follow_it(site: Make) -> None:
+    one = site(ONE, said=SAID)
+    one.now = FIRST_OF_JULY
+    one.put("rules.yaml", RULE + MAILED)
+    one.put("policy.yaml", policy(ONE, TWO) + "events: [mailed]\n")
+    await one.until(lambda: len(one.all("policy-activated")) == 2)
+    await one.until(lambda: "mailed" in one.middleware.runtime.first.rules)
+    one.now += timedelta(days=31)
+    one.middleware.tick()
+    assert len(one.all("overdue")) == 1
+
+
+async def test_a_version_that_was_followed_in_time_owes_nothing(site: Make) -> None:
+    one = site(said=SAID, rules=RULE + MAILED, events="events: [mailed]\n")
+    one.now = FIRST_OF_JULY
+    one.middleware.tick()
+    one.now += timedelta(days=29)
+    await one.middleware.declare("mailed")
+    one.now += timedelta(days=2)
+    one.middleware.tick()
+    assert one.all("overdue") == []
 
 
 async def test_a_line_that_cannot_be_written_activates_nothing(site: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,11 +16,12 @@ from troth.consent.store import Store
 from troth.consent.version_notes import VersionNotes
 from troth.errors import ActivationRefused, LedgerError
 from troth.home import Home
+from troth.model.facts import Exchange
 from troth.model.findings import Finding
 from troth.model.policy import Version
 from troth.runtime.line import grouped
 from troth.runtime.site import Site
-from troth.runtime.versions import ACTIVATED, refusing, statements_of
+from troth.runtime.versions import ACTIVATED, facts, refusing, statements_of
 
 KIND: Final = "policy"
 ANNOUNCED: Final = "policy-announced"
@@ -29,6 +30,7 @@ TEXT_CHANGED: Final = "text-changed"
 _ALERT: Final = {"thing": "policy", "action": "alert", "n": 1}
 _LOG: Final = logging.getLogger("troth")
 Write = Callable[[Mapping[str, Any]], int]
+Keep = Callable[[Site, str, Exchange], None]
 
 
 def recall(sites: Iterable[Site], ledger: Store) -> None:
@@ -65,7 +67,10 @@ def refuse_what_cannot_follow(sites: Mapping[str, Site], before: Mapping[str, Si
 
 
 class Activation:
-    """Announces and activates the versions of a home. `write` takes the members of a line; it may raise TrailError."""
+    """Announces and activates the versions of a home.
+
+    `write` takes the members of a line; it may raise TrailError.
+    """
 
     def __init__(self, home: Home, ledger: Store, write: Write) -> None:
         self._home = home
@@ -75,25 +80,26 @@ class Activation:
         self._settled: dict[str, object] = {}
         """Of each host what was seen to last: nothing is asked as long as that is so."""
 
-    def look(self, sites: Iterable[Site], now: datetime) -> int:
+    def look(self, sites: Iterable[Site], now: datetime, keep: Keep) -> int:
         """Announce and activate what is due; returns how many lines were written.
 
+        `keep` keeps what an event about the site begins, and what it meets.
         Raises TrailError, LedgerError or HomeError; then the rest is left for the next look.
         """
-        return sum(self._settle(site, now) for site in sites if site.versions)
+        return sum(self._settle(site, now, keep) for site in sites if site.versions)
 
-    def _settle(self, site: Site, now: datetime) -> int:
+    def _settle(self, site: Site, now: datetime, keep: Keep) -> int:
         versions, today = site.versions, now.date()
         due = versions.due(today)
         seen = (site, versions.at(today), due)
         if self._settled.get(site.host) == seen:
             return 0
-        lines = 0 if due is None else self._activate(site, now)
+        lines = 0 if due is None else self._activate(site, now, keep)
         lines += self._announce(site, now)
         self._settled[site.host] = (site, versions.at(today), due)
         return lines
 
-    def _activate(self, site: Site, now: datetime) -> int:
+    def _activate(self, site: Site, now: datetime, keep: Keep) -> int:
         today, versions = now.date(), site.versions
         current, due = versions.at(today)[0], versions.due(today)
         lines = 0
@@ -101,10 +107,10 @@ class Activation:
             self._write(self._waits(site, current, due, versions.refusals(due, today)))
             lines += 1
         if versions.activated != current:
-            lines += self._come_into_force(site, current, now)
+            lines += self._come_into_force(site, current, now, keep)
         return lines + self._keep_text(site, current)
 
-    def _come_into_force(self, site: Site, version: str, now: datetime) -> int:
+    def _come_into_force(self, site: Site, version: str, now: datetime, keep: Keep) -> int:
         policy = site.policy.identity.id
         late = self._is_late(site, site.versions.row(version), now)  # the lock of the home does not nest
         with self._ledger.writing() as batch:
@@ -113,6 +119,8 @@ class Activation:
             if told:
                 batch.activate(version, policy=policy, at=now)
                 self._write(self._activated(site, before, version, now, alerts=late or before is None))
+                if before is not None:
+                    keep(site, ACTIVATED, facts(before, version, now))
         site.versions.activated = version
         return int(told)
 

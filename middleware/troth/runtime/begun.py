@@ -22,6 +22,8 @@ from troth.runtime.line import grouped
 from troth.runtime.site import Site
 
 _SILENT: Final = frozenset({Action.KEPT, Action.OPENED, Action.PROTECTED})
+CASE: Final = "case"
+"""The kind of pseudonym under which an event about the site itself stands, by the reference of its case or without."""
 Later = tuple[tuple[str, datetime], ...]
 Duties = tuple[FollowedBy, ...]
 

@@ -23,7 +23,7 @@ from troth.model.consent import Params
 from troth.model.facts import Actor, Event, Exchange, Person
 from troth.model.findings import Finding
 from troth.model.words import RESTRICTING, Phase, Thing
-from troth.runtime.begun import Happened
+from troth.runtime.begun import CASE, Happened
 from troth.runtime.line import MOST_SUBJECTS, grouped, is_known_child
 from troth.runtime.runtime import Runtime
 from troth.runtime.site import Site
@@ -161,10 +161,10 @@ class Declaring:
 
     def _case(self, given: Declaration) -> str:
         """Return what stands in the place of a subject where a declaration is about the site."""
-        return self._runtime.names.digest("case", given.reference or "")
+        return self._runtime.names.digest(CASE, given.reference or "")
 
     def _reference(self, given: Declaration) -> dict[str, Any]:
-        return {} if given.reference is None else {"ref": self._runtime.names.digest("case", given.reference)}
+        return {} if given.reference is None else {"ref": self._runtime.names.digest(CASE, given.reference)}
 
     def _line(self, given: Declaration, judged: Sequence[_Judged]) -> dict[str, Any]:
         names, site, x = self._runtime.names, self._site, self._x

@@ -20,8 +20,10 @@ from troth.consent.decoder import Decoder
 from troth.consent.desk import ConsentDesk
 from troth.errors import ActivationRefused, ConfigurationError, HomeError, LedgerError, TrailError
 from troth.home import Home
+from troth.model.facts import Exchange
 from troth.runtime import revisions
 from troth.runtime.activation import Activation, recall, refuse_what_cannot_follow
+from troth.runtime.begun import CASE, Happened
 from troth.runtime.counting import Counts, SharedCounts, open_counts
 from troth.runtime.deadlines import look, open_deadlines
 from troth.runtime.hooks import Hook
@@ -146,10 +148,17 @@ class Runtime:
     def _look_at_versions(self) -> int:
         """Announce and activate what is due; returns how many lines. What fails but for the trail is tried again."""
         try:
-            return self.activation.look(self.sites.values(), self.clock())
+            return self.activation.look(self.sites.values(), self.clock(), self._keep)
         except (LedgerError, HomeError) as cause:
             _LOG.error("policy versions could not be looked at, the next look tries again: %s", cause)
             return 0
+
+    def _keep(self, site: Site, name: str, x: Exchange) -> None:
+        """Keep what an event about the site begins, and what it meets. Raises LedgerError."""
+        subject = self.names.digest(CASE, "")
+        begun = list(Happened(site=site, x=x, name=name, subject=subject, told={}).begun())
+        if self.deadlines is not None and (begun or name in site.follows):
+            self.deadlines.happened(name, policy=site.policy.identity.id, at=x.now, begun={subject: begun})
 
     def _say_summary(self) -> None:
         for site in self.sites.values():

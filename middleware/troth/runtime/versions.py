@@ -97,17 +97,19 @@ class Versions:
         key = (before, version, today)
         found = self._judged.get(key)
         if found is None or statements:
-            now = datetime.combine(today, time(), UTC)
-            event = Event(name=ACTIVATED, at=now)
-            x = Exchange(
-                now=now, phase=Phase.END, version=before, coming=version, attested=statements, events=(event,),
-                response_pending=False,
-            )  # fmt: skip
-            engine = self._engine
-            found = tuple(engine.settle(engine.rules[Thing.EVENT], EventView(engine.tables, x, event)))
+            x, engine = facts(before, version, datetime.combine(today, time(), UTC), statements), self._engine
+            found = tuple(engine.settle(engine.rules[Thing.EVENT], EventView(engine.tables, x, x.events[0])))
             if not statements:
                 self._judged = {key: found, **{old: value for old, value in self._judged.items() if old[2] == today}}
         return found
+
+
+def facts(before: str, version: str, now: datetime, statements: Statements = frozenset()) -> Exchange:
+    """Return what is known when a version follows another."""
+    return Exchange(
+        now=now, phase=Phase.END, version=before, coming=version, attested=statements,
+        events=(Event(name=ACTIVATED, at=now),), response_pending=False,
+    )  # fmt: skip
 
 
 def _refuses(finding: Finding) -> bool:
