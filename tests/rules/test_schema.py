@@ -216,10 +216,9 @@ def test_many_slips_of_shape_in_each_golden_file_are_refused(path: Path) -> None
 
 
 @pytest.mark.real
-def test_no_slip_of_shape_in_the_sample_is_missed() -> None:
-    for one in mutations(SAMPLE):
-        if one.kind != "doubled":
-            hold("cases", one, cases)
+def test_many_slips_of_shape_in_the_sample_are_refused() -> None:
+    for one in random.Random(23).sample([one for one in mutations(SAMPLE) if one.kind != "doubled"], 500):
+        hold("cases", one, cases)
 
 
 @pytest.mark.real
