@@ -68,6 +68,22 @@ def test_patterns_and_names_of_several_categories_are_matched_without_case():
     }
 
 
+@pytest.mark.parametrize("name", ["date_of_birth", "dateOfBirth", "Date of birth", "date-of-birth", "DATEOFBIRTH"])
+def test_a_declared_name_fits_in_any_spelling(name):
+    names = Names({"date_of_birth": ["birth"], "date-of-birth-x": ["other"]})
+    assert names.of(name) == ("birth",)
+    assert names.shown(name) == "date_of_birth"
+    assert names.of(name + "s") == ()
+    assert counts({name: 1}, Tagger({"date_of_birth": ["birth"]})) == {("birth", "$.date_of_birth"): 1}
+
+
+def test_a_spelling_that_is_declared_goes_before_one_that_is_like_it():
+    names = Names({"e-mail": ["email"], "email": ["account"], "x_*": ["x"], "x-y": ["y"], "_": ["odd"]})
+    assert [names.of(name) for name in ("E-Mail", "email", "e_mail", "x_y", "X-Y", "xY", "", "--")] == [
+        ("email",), ("account",), ("email",), ("x",), ("y",), ("y",), (), (),
+    ]  # fmt: skip
+
+
 def test_an_escaped_key_is_the_key_it_spells():
     assert counts(b'{"e\\u006dail": 1}') == {("email", "$.email"): 1}
 

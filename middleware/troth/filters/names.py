@@ -12,6 +12,8 @@ UNDECLARED: Final = "?"
 """What stands in a line for a name that nobody declared."""
 _REMEMBERED: Final = 2048
 _LONGEST: Final = 128
+_MARKS: Final = str.maketrans("", "", "-_ ")
+"""What people put between the words of a name, or leave out."""
 
 
 class Glob:
@@ -39,9 +41,13 @@ class Glob:
 
 
 class Names:
-    """Declared names, compiled. `declared` maps a name, or a pattern such as ``x-geo-*``, to ids of categories."""
+    """Declared names, compiled. `declared` maps a name, or a pattern such as ``x-geo-*``, to ids of categories.
 
-    __slots__ = ("_exact", "_globs", "_seen")
+    Names are compared without case. One that fits nothing so is compared without hyphens, underscores and blanks as
+    well: ``date_of_birth`` is ``dateOfBirth`` and ``Date of birth`` too.
+    """
+
+    __slots__ = ("_exact", "_globs", "_loose", "_seen")
 
     def __init__(self, declared: Mapping[str, Iterable[str]]) -> None:
         lowered = [(name.lower(), tuple(ids)) for name, ids in declared.items()]
@@ -49,6 +55,8 @@ class Names:
         for name, ids in lowered:
             if "*" not in name:
                 self._exact[name] = _merged(self._exact.get(name, NONE), ids)
+        spelled = [(name.translate(_MARKS), name) for name in reversed(self._exact)]
+        self._loose = {loose: name for loose, name in spelled if loose}
         self._globs = [(Glob(name), name, ids) for name, ids in lowered if "*" in name]
         self._seen: dict[str, tuple[Categories, str]] = {}
 
@@ -77,6 +85,8 @@ class Names:
             if glob.matches(name):
                 found = _merged(found, ids)
                 shown = shown or pattern
+        if not shown and (declared := self._loose.get(name.translate(_MARKS))) is not None:
+            return self._exact[declared], declared
         return found, shown or UNDECLARED
 
 
