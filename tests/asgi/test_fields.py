@@ -155,6 +155,32 @@ async def test_members_without_a_category_are_cut_out_where_no_other_rule_reads_
     assert [one.reasons(line) for line in one.lines()] == [[("odd", "withhold")]] * 4
 
 
+YOUNG = "- {id: young, clause: C-5, for: field, match: {under: 13, data: email}}\n"
+
+
+@pytest.mark.parametrize("rule", [YOUNG, YOUNG.replace("data: email", "data: email, carrier: query")])
+async def test_a_field_of_the_address_is_judged_by_an_age_that_the_body_states(shop: MakeShop, rule: str) -> None:
+    one = shop(rule)
+    child = await one.ask("POST", "/order?email=x%40y.example&a=1", body=b'{"birth": "2020-05-05"}')
+    assert child.scope is not None
+    assert child.scope["query_string"] == b"a=1"
+    assert child.body_seen == b'{"birth": "2020-05-05"}'
+    grown = await one.ask("POST", "/order?email=x%40y.example&a=1", body=b'{"birth": "1980-05-05"}')
+    assert grown.scope is not None
+    assert grown.scope["query_string"] == b"email=x%40y.example&a=1"
+    nobody = await one.ask("POST", "/order?email=x%40y.example&a=1", body=b'{"total": 3}')
+    assert nobody.scope is not None
+    assert nobody.scope["query_string"] == b"email=x%40y.example&a=1"
+    assert [one.reasons(line) for line in one.lines()] == [[("young", "withhold")], [], []]
+
+
+async def test_a_field_of_the_body_is_judged_by_an_age_that_the_address_states(shop: MakeShop) -> None:
+    one = shop(YOUNG)
+    child = await one.ask("POST", "/order?birth=2020-05-05", body=b'{"email": "x@y.example", "a": 1}')
+    assert child.body_seen == b'{"a": 1}'
+    assert one.reasons() == [("young", "withhold")]
+
+
 async def test_header_fields_are_removed(shop: MakeShop) -> None:
     one = shop(FIELDS)
     headers = [(b"x-email", b"a@b.example"), (b"x-gender", b"f"), (b"x", b"1"), (b"x-gender", b"m")]

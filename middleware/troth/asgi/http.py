@@ -72,11 +72,7 @@ class HttpExchange:
         incoming = self._incoming = self._body_to_come()
         await inbound.people_before(judging, self._scope)
         self._writes = writes_of(judging, self._scope)
-        late = judging.x.body_pending and (inbound.reads_body(judging) or judging.x.records_open)
-        if judging.x.body_pending and inbound.waits_for_body(judging):
-            judging.wait()
-        else:
-            judging.enter(None if late else self._head_fields)
+        late = self._enter()
         if incoming is not None and judging.settle_denial() is None:
             await incoming.take(self._writes, _limits(judging))
             if incoming.refusal is not None:
@@ -99,9 +95,32 @@ class HttpExchange:
             return
         await self._call(scope)
 
+    def _enter(self) -> bool:
+        """Judge the head. True where its fields wait for the body, which must know the ages that they state."""
+        judging = self.judging
+        late = judging.x.body_pending and self._fields_wait()
+        if judging.x.body_pending and inbound.waits_for_body(judging):
+            judging.wait()
+        else:
+            judging.enter(None if late else self._whole_head)
+        if late:
+            inbound.head_ages(judging, self._scope)
+        return late
+
+    def _fields_wait(self) -> bool:
+        """Whether fields of the head are judged with the body: it says whose they are, or how old somebody is."""
+        judging = self.judging
+        if inbound.reads_body(judging) or judging.x.records_open:
+            return True
+        return inbound.waits_for_age(judging, self._scope, self.jar.headers)
+
     def _body_to_come(self) -> Incoming | None:
         head = self._head
         return Incoming(self.judging, self._scope, self._receive, head, self.jar) if head.has_body else None
+
+    def _whole_head(self) -> None:
+        inbound.head_ages(self.judging, self._scope)
+        self._head_fields()
 
     def _head_fields(self) -> None:
         inbound.head_fields(self.judging, self._scope, self.jar.headers)
@@ -358,7 +377,7 @@ class HttpExchange:
         self._closed = answered
         judging = self.judging
         judging.enter()
-        inbound.head_fields(judging, self._scope, self.jar.headers)
+        self._whole_head()
         self._request_complete()
         inbound.forwarded(judging, self._scope, self.jar, self.jar.headers, validated=self._head.validators)
         self._scope = scope

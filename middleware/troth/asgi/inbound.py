@@ -133,24 +133,32 @@ def waits_for_body(judging: Judging) -> bool:
     return route is not None and any(map(_in_body, (route.purpose, route.party, route.topic)))
 
 
+def waits_for_age(judging: Judging, scope: Scope, headers: HeaderList) -> bool:
+    """Whether what becomes of a field of the head may hang on an age that stands in the body."""
+    if not judging.site.engine.age_decides_fields:
+        return False
+    table = judging.site.tagging(judging.x.route).headers
+    return bool(scope.get("query_string") or judging.params or any(table[name] for name, _ in headers))
+
+
 # fields of the head ----------------------------------------------------------------------------------------------
+
+
+def head_ages(judging: Judging, scope: Scope) -> None:
+    """Read the ages that query and path state: before any field is judged, wherever it stands."""
+    tagging = judging.site.tagging(judging.x.route)
+    if not tagging.with_age:
+        return
+    for _, _, category, name, value, _ in _in_address(judging, tagging, scope):
+        _age_of(judging, tagging, name, category, value)
+    if judging.x.ages:
+        judging.again()
 
 
 def head_fields(judging: Judging, scope: Scope, headers: HeaderList) -> None:
     """Report fields of query, path and headers, and note what has to go from them."""
-    site, x = judging.site, judging.x
-    tagging = site.tagging(x.route)
-    found = list(_query_fields(judging, tagging, scope.get("query_string", b"")))
-    found += [
-        (Carrier.PATH, name, category, name, value, None)
-        for name, value in judging.params.items()
-        for category in tagging.names.of(name)
-    ]
-    for _, _, category, name, value, _ in found:
-        _age_of(judging, tagging, name, category, value)
-    if x.ages:
-        judging.again()
-    for carrier, shown, category, _, _, place in found:
+    tagging = judging.site.tagging(judging.x.route)
+    for carrier, shown, category, _, _, place in _in_address(judging, tagging, scope):
         _report(judging, carrier, shown, category, place)
     _selected(judging, tagging, scope)
     table = tagging.headers
@@ -160,6 +168,13 @@ def head_fields(judging: Judging, scope: Scope, headers: HeaderList) -> None:
             continue
         for category in table[header]:
             _report(judging, Carrier.HEADER, header.decode("latin-1"), category, ("header", (at, sent)))
+
+
+def _in_address(judging: Judging, tagging: Any, scope: Scope) -> Iterator[Stated]:
+    yield from _query_fields(judging, tagging, scope.get("query_string", b""))
+    for name, value in judging.params.items():
+        for category in tagging.names.of(name):
+            yield Carrier.PATH, name, category, name, value, None
 
 
 def _tells_more(judging: Judging, value: bytes) -> bool:
@@ -343,6 +358,6 @@ def resized(headers: HeaderList, length: int) -> HeaderList:
 
 
 __all__ = [
-    "forwarded", "guards_of", "head_fields", "people_after", "people_before", "people_in_request",
-    "reads_body", "report_fields", "resized", "waits_for_body",
+    "forwarded", "guards_of", "head_ages", "head_fields", "people_after", "people_before", "people_in_request",
+    "reads_body", "report_fields", "resized", "waits_for_age", "waits_for_body",
 ]  # fmt: skip

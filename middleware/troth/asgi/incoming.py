@@ -80,7 +80,7 @@ class Incoming:
         judging = self._judging
         if judging.head.residual.guards(Carrier(self._kind or JSON), Direction.REQUEST) or inbound.reads_body(judging):
             return True
-        if writes is not None and writes.waits:
+        if (writes is not None and writes.waits) or inbound.waits_for_age(judging, self._scope, self._jar.headers):
             return True
         table = judging.head.inbound
         return any(rule.restricts for raw, _ in self._jar.pieces for rule in table[raw].verdict.live)

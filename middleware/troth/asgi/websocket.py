@@ -36,11 +36,15 @@ class WebSocketExchange:
         self._buffer: list[Message] | None = None
         self.judging, _, self.jar = guard.facts({**scope, "method": "GET"}, inner_path(scope))
 
+    def _head_fields(self) -> None:
+        inbound.head_ages(self.judging, self._scope)
+        inbound.head_fields(self.judging, self._scope, self.jar.headers)
+
     async def run(self) -> None:
         """Judge the handshake; deny it before it is accepted, or hand it on without what is withheld."""
         judging = self.judging
         await inbound.people_before(judging, self._scope)
-        judging.enter(lambda: inbound.head_fields(judging, self._scope, self.jar.headers))
+        judging.enter(self._head_fields)
         await inbound.people_in_request(judging, self._scope)
         judging.x.phase = Phase.REQUEST_BODY
         judging.judge_exchange(final=False)

@@ -40,7 +40,7 @@ from troth.model.facts import (
 )
 from troth.model.findings import Denial, Finding, Judgement
 from troth.model.policy import Policy
-from troth.model.words import OWN_COPY_TAGS, RESTRICTING, UNDECLARED, Action, Carrier, Mode, Phase, Thing
+from troth.model.words import OWN_COPY_TAGS, RESTRICTING, UNDECLARED, Action, Carrier, Mode, Phase, Thing, Word
 from troth.plan import PlannedRule, Tables, compile_plan
 
 _MARK: Final = 8
@@ -216,6 +216,10 @@ def _restricting(verdict: Verdict) -> bool:
     )
 
 
+def _asks_age(op: object) -> bool:
+    return isinstance(op, tuple) and bool(op) and (op[0] == Word.UNDER or any(map(_asks_age, op[1:])))
+
+
 _VIEWS: Final[dict[Thing, Callable[..., View]]] = {
     Thing.COOKIE: CookieView,
     Thing.FIELD: FieldView,
@@ -236,6 +240,11 @@ class Engine:
             thing: tuple(rule for rule in compiled if rule.planned.thing is thing) for thing in Thing
         }
         self.order = {rule.id: index for index, rule in enumerate(policy.rules)}
+        self.age_decides_fields = any(
+            rule.restricts and any(map(_asks_age, (rule.planned.match, *(way.op for way in rule.planned.ways))))
+            for rule in self.rules[Thing.FIELD]
+        )
+        """Whether an enforced rule on fields asks for an age: a body may state it of fields that stand in the head."""
         self._asks_https = {rule.planned.rule.id for rule in compiled if rule.planned.asks_https}
         self._residuals: dict[object, Residual] = {}
         self._standings: dict[int, tuple[Choices, object, datetime, datetime]] = {}
