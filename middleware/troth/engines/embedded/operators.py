@@ -565,7 +565,7 @@ def _attribute(_tables: Tables, name: str, value: str) -> Judge:
         if name == "lifetime":
             lasting, now = cookie.lifetime, view.x.now
             return known(lasting is None or (period is not None and now + lasting <= period.after(now)))
-        default = {"domain": OWN, "same-site": ""}.get(name, "false")
+        default = {"domain": OWN, "secure": "false", "http-only": "false"}.get(name, "")
         return known(cookie.attributes.get(name, default) == value)
 
     return attribute
