@@ -244,7 +244,7 @@ class Guarded:
     @property
     def reasons(self) -> list[dict[str, Any]]:
         """The reasons of the last line that tells an exchange or a choice: rule, clause, thing, action, n."""
-        told = [line["why"] for line in self.lines if "why" in line]
+        told = [line["why"] for line in self.lines if "why" in line and line["kind"] != "policy"]
         return list(told[-1]) if told else []
 
     def close(self) -> None:

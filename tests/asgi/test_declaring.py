@@ -388,6 +388,9 @@ def test_the_command_declares_in_the_home_of_a_running_app(folder: Path, capsys:
     assert main([*verb, *about, "--clear", "--reference", "case 9"]) == 0
     assert ledger.states_of(["ann"])["ann"] == frozenset()
     assert main([*verb, *about, "--param", "x"]) == 2
+    assert main([*verb[:-1], str(folder / "hone")]) == 2
+    assert "hone is no home of an app" in capsys.readouterr().err
+    assert not (folder / "hone").exists(), "a slip makes no home that nobody looks at"
     verb[2] = "elsewhere"
     assert main(verb) == 2
     assert "it has breach-declared, authority-notified" in capsys.readouterr().err

@@ -203,6 +203,18 @@ async def test_a_reload_brings_no_version_that_the_rules_in_force_refuse(site: M
     assert await one.version() == "shop@2"
 
 
+async def test_who_goes_back_to_an_earlier_version_is_heard_of(site: Make) -> None:
+    one = site(said=SAID)
+    one.now = FIRST_OF_JULY
+    one.middleware.tick()
+    one.put("policy.yaml", policy(ONE, TWO.replace("2026-07-01", "2026-08-01")))
+    await one.until(lambda: len(one.all("policy-activated")) == 3)
+    line = one.all("policy-activated")[-1]
+    assert (line["policy"], line["was"], reasons(line)) == ("shop@1", "2", [("no-change-without-notice", "alert")])
+    await one.until(lambda: one.middleware.runtime.first.version_at(one.now.date()) == ("1", "2"))
+    assert await one.version() == "shop@1"
+
+
 async def test_other_files_are_taken_up_while_a_version_waits(site: Make) -> None:
     one = site()
     one.now = FIRST_OF_JULY

@@ -34,6 +34,7 @@ policy:
     letters: {basis: consent}
   consents: {analytics: {holder: device}, letters: {holder: person}}
   states: {restricted: {}}
+  events: [restricted-by-post]
   cookies:
     troth_consent: {purpose: sale}
     session: {purpose: sale}
@@ -118,6 +119,22 @@ async def test_withdrawal_of_a_device_holds_on_the_next_request_of_the_other_mac
         assert not await analytics(here, cookie)
     lines = [line for line in machines[1].lines() if line["kind"] == "exchange"]
     assert ("wait", "withhold") in machines[1].reasons(lines[-1])
+
+
+async def test_a_version_is_activated_once_for_all_machines(machines: tuple[Shop, Shop]) -> None:
+    told = [shop.trail().count(b'"event":"policy-activated"') for shop in machines]
+    assert told == [1, 0]
+    assert [shop.middleware.runtime.first.versions.activated for shop in machines] == ["1", "1"]
+
+
+async def test_a_declared_state_holds_on_the_next_request_of_the_other_machine(machines: tuple[Shop, Shop]) -> None:
+    here, there = machines
+    assert (await person(here, "grant", "bea")).status == 200
+    assert await letters(there, "bea") == 200
+    await here.middleware.declare("restricted-by-post", "bea", state="restricted")
+    assert await letters(there, "bea") == 451
+    await there.middleware.declare("restricted-by-post", "bea", state="restricted", to="clear")
+    assert await letters(here, "bea") == 200
 
 
 async def test_withdrawal_and_state_of_a_person_hold_on_the_next_request_of_the_other_machine(

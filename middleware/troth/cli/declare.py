@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import TextIO
 
@@ -11,6 +12,7 @@ import click
 from troth.cli.check import FOLDER
 from troth.cli.exits import DENIED, OK
 from troth.errors import DeclarationError, EventRefused
+from troth.home import DEFAULT_HOME, HOME_VARIABLE
 from troth.model.consent import Params
 from troth.runtime.declaring import MOST, Declaration, Declaring, outside
 from troth.runtime.runtime import Runtime
@@ -46,8 +48,11 @@ def declare(
     Rules may refuse it: exit 5. Ids of persons are read from a file, so that no list of processes shows them.
     """
     ids = () if persons is None else tuple(dict.fromkeys(line.strip() for line in persons if line.strip()))
+    place = Path(home or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
+    if not (place / "keys").is_dir():
+        raise click.UsageError(f"{place} is no home of an app; name it with --home")
     done = 0
-    runtime = Runtime(policy=policy, binding=binding, home=home, ledger=ledger)
+    runtime = Runtime(policy=policy, binding=binding, home=place, ledger=ledger)
     try:
         for part in [ids[n : n + MOST] for n in range(0, len(ids), MOST)] or [()]:
             what = Declaration(

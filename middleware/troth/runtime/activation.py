@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -19,6 +20,7 @@ from troth.home import Home
 from troth.model.facts import Exchange
 from troth.model.findings import Finding
 from troth.model.policy import Version
+from troth.model.words import Action
 from troth.runtime.line import grouped
 from troth.runtime.site import Site
 from troth.runtime.versions import ACTIVATED, facts, refusing, statements_of
@@ -128,7 +130,10 @@ class Activation:
         self, site: Site, before: str | None, version: str, now: datetime, *, alerts: bool
     ) -> dict[str, Any]:
         found = site.versions.judge(before, version, now.date()) if before is not None else ()
-        why = grouped([(one, ACTIVATED, None) for one in found])
+        # Going back to an earlier version cannot be refused: the one before is no longer due.
+        refused = refusing(found)
+        told = [replace(one, action=Action.ALERT) if one in refused else one for one in found]
+        why = grouped([(one, ACTIVATED, None) for one in told])
         why = [*why, _ALERT] if alerts else why
         line = _line(ACTIVATED, site, version) | {"hash": site.policy.fingerprint, "why": why}
         return line if before is None else line | {"was": before}
