@@ -28,8 +28,9 @@ from troth._types import ASGIApp, Message, Receive, Scope, Send
 Row = dict[str, dict[str, float]]
 """What one process saw of one question, by case."""
 
-TITLES = "  min µs   med µs   ÷ bare  added ÷ Base  spread  blocks"
+TITLES = "  min µs   med µs   ÷ bare  added ÷ Base  by min  spread  blocks"
 TROTH = "troth"
+NONE = "none"
 BASE = "no-op BaseHTTPMiddleware"
 
 
@@ -102,7 +103,7 @@ def check_equal(loop: asyncio.AbstractEventLoop, reference: Case, cases: Sequenc
 def peers(requests: harness.Requests) -> list[Case]:
     """Return what Troth is held against."""
     return [
-        Case(name="none", app=target(), requests=requests),
+        Case(name=NONE, app=target(), requests=requests),
         Case(name="no-op pure ASGI", app=PassOn(target()), requests=requests),
         Case(name=BASE, app=BasePassOn(target()), requests=requests),
     ]
@@ -128,21 +129,23 @@ def with_troth(
     bare: Case,
     cases: list[Case],
     home: Path,
+    *,
+    cold: bool = True,
 ) -> Row:
-    """Measure with a Troth row, and count its lines."""
+    """Measure with a Troth row, and count its lines. `cold`: its very first requests as well, in a row of their own."""
     from benchmarks.guarded import Guarded  # here, so that the peers can be measured without it
 
     guarded = Guarded(loop, target, home)
     requests = Traffic(seed=7, consents=guarded.consents).requests(question.path, cookies=question.cookies)
     troth = Case(name=TROTH, app=guarded.app, requests=requests)
     sandwich = Sandwich(loop, bare, seed=options.worker)
-    first = sandwich.cold(troth, requests=VISITORS)
+    first = {f"{TROTH}, first requests": sandwich.cold(troth, requests=VISITORS)} if cold else {}
     check_equal(loop, bare, [troth])
     sandwich.block(troth, POOL)  # now it has met every visitor
     seen = sandwich.measure([*cases, troth], rounds=options.rounds)
     if guarded.lines() != (troth.sent if question.writes else 0):
         raise RuntimeError(f"{question.name}: {troth.sent} requests, {guarded.lines()} lines")
-    return summaries({**seen, f"{TROTH}, first requests": first})
+    return summaries({**seen, **first})
 
 
 def summaries(seen: Mapping[str, Measured]) -> Row:
@@ -155,6 +158,12 @@ def share_of_base(rows: Sequence[Row], case: str) -> list[float]:
     return [(row[case]["ratio"] - 1) / (row[BASE]["ratio"] - 1) for row in rows]
 
 
+def share_by_least(rows: Sequence[Row], case: str) -> float:
+    """Return the same of the calmest block of each case over all processes: what disturbed blocks cannot change."""
+    bare, base, of_case = (min(row[name]["least"] for row in rows) for name in (NONE, BASE, case))
+    return (of_case - bare) / (base - bare)
+
+
 def print_question(question: Question, rows: Sequence[Row]) -> None:
     """Print one table."""
     print(f"\n{question.name:32} {TITLES}")
@@ -164,7 +173,9 @@ def print_question(question: Question, rows: Sequence[Row]) -> None:
         least = min(row[case]["least"] for row in rows)
         micros = harness.middle([row[case]["micros"] for row in rows])
         kept = sum(int(row[case]["kept"]) for row in rows)
-        columns = f"{least:8.2f} {micros:8.2f} {harness.middle(ratios):8.3f} {share:13.3f}"
+        columns = (
+            f"{least:8.2f} {micros:8.2f} {harness.middle(ratios):8.3f} {share:13.3f} {share_by_least(rows, case):7.3f}"
+        )
         print(f"{case:32} {columns} {harness.spread(ratios):7.1%} {kept:7}")
 
 

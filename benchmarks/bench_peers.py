@@ -95,7 +95,7 @@ def measure(question: Question, options: argparse.Namespace, address: str) -> Ro
     cases = [*peers(requests), *others(question), *asking(question, address)]
     check_equal(loop, bare, cases)
     with tempfile.TemporaryDirectory() as folder:
-        return with_troth(question, options, loop, bare, cases, Path(folder) / "home")
+        return with_troth(question, options, loop, bare, cases, Path(folder) / "home", cold=False)
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -23,10 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from benchmarks.bench_middleware import QUESTIONS, TROTH
+from benchmarks.bench_middleware import NONE, QUESTIONS, TROTH
 from benchmarks.guarded import released
 from benchmarks.harness import LEAST_BLOCKS, ROOT, alone_on_a_core, versions
-from benchmarks.serve import CASES, CONSENTS, NONE
+from benchmarks.serve import CASES, CONSENTS
 from benchmarks.traffic import POOL, Traffic
 
 CONNECTIONS: Final = 32

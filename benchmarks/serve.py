@@ -13,13 +13,12 @@ from typing import Final
 
 import uvicorn
 
-from benchmarks.bench_middleware import BASE, TROTH, BasePassOn, PassOn
+from benchmarks.bench_middleware import BASE, NONE, TROTH, BasePassOn, PassOn
 from benchmarks.guarded import Guarded
 from benchmarks.harness import alone_on_a_core, new_loop
 from benchmarks.target import target
 from troth._types import ASGIApp
 
-NONE: Final = "none"
 PURE: Final = "no-op pure ASGI"
 THREE: Final = f"three × {BASE}"
 CONSENTS: Final = "consents"

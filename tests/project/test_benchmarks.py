@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import bench_peers, stub_opa
-from benchmarks.bench_middleware import QUESTIONS, PassOn, Question, answer, check_equal
+from benchmarks.bench_middleware import BASE, NONE, QUESTIONS, PassOn, Question, answer, check_equal, share_by_least
 from benchmarks.bench_server import CONNECTIONS, Row, Seen, serving
 from benchmarks.harness import Case, Measured, Sandwich, discard, empty_request, new_loop
-from benchmarks.serve import NONE
 from benchmarks.target import ORDERS, SHAPES, target
 from benchmarks.traffic import COOKIES, Traffic
 from troth._types import Message, Receive, Scope, Send
@@ -84,6 +83,13 @@ def test_a_case_that_answers_otherwise_is_refused() -> None:
     with pytest.raises(RuntimeError, match="500"):
         check_equal(loop, bare, [Case(name="broken", app=broken, requests=requests)])
     loop.close()
+
+
+def test_the_calmest_blocks_say_what_a_case_adds_whatever_disturbed_the_others() -> None:
+    calm = {NONE: 10.0, BASE: 110.0, "case": 30.0}
+    rows = [{name: {"least": least + slow} for name, least in calm.items()} for slow in (0.0, 50.0)]
+    assert share_by_least(rows, "case") == 0.2
+    assert share_by_least(rows, BASE) == 1.0
 
 
 @pytest.mark.parametrize("question", bench_peers.ASKED, ids=[question.name for question in bench_peers.ASKED])
