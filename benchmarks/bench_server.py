@@ -8,7 +8,6 @@ stands between two of the bare app. It exits 1 if Troth keeps less than its bar.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import selectors
 import socket
@@ -47,6 +46,8 @@ class Seen:
     seconds: float = 0.0
     busy: float = 0.0
     """Processor time that the server took."""
+    asking: float = 0.0
+    """Processor time that it took to ask. Near `seconds`, the load is what is measured, not the server."""
     took: list[float] = field(default_factory=list)
 
     @property
@@ -120,7 +121,7 @@ class Load:
     def run(self, path: str, seconds: float) -> Seen:
         """Keep all connections busy for so long, then let what is in flight arrive."""
         requests = self._requests(path)
-        seen, clock = Seen(busy=-busy(self._process)), time.perf_counter
+        seen, clock = Seen(busy=-busy(self._process), asking=-time.process_time()), time.perf_counter
         started = clock()
         until, flying = started + seconds, 0
         for connection in self._connections:
@@ -139,6 +140,7 @@ class Load:
                     flying -= 1
         seen.answers, seen.seconds = len(seen.took), clock() - started
         seen.busy += busy(self._process)
+        seen.asking += time.process_time()
         self.sent += seen.answers
         return seen
 
@@ -157,13 +159,9 @@ class Load:
 
 
 def busy(process: int) -> float:
-    """Return the processor time that a process has taken, in seconds to a hundredth; 0 where there is no ``/proc``."""
-    try:
-        told = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return 0.0
-    user, system = told.rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    """Return the processor time that the threads of a process have taken, in seconds; 0 where Linux does not tell."""
+    told = Path(f"/proc/{process}/task").glob("*/schedstat")
+    return sum(int(one.read_text().split()[0]) for one in told) / 1e9
 
 
 @contextmanager
@@ -193,6 +191,10 @@ class Row:
     tails: list[float] = field(default_factory=list)
     efforts: list[float] = field(default_factory=list)
     """Processor time for an answer ÷ that of the neighbours."""
+    asking: list[float] = field(default_factory=list)
+    """Processor time of the load ÷ time."""
+    least: float = float("inf")
+    """Least processor time for an answer, in µs."""
     dropped: int = 0
 
     def note(self, before: Seen, seen: Seen, after: Seen) -> None:
@@ -202,8 +204,10 @@ class Row:
             return
         self.kept.append(2 * seen.rate / (before.rate + after.rate))
         self.rates.append(seen.rate)
+        self.asking.append(seen.asking / seen.seconds)
         if seen.busy:
             self.efforts.append(2 * seen.effort / (before.effort + after.effort))
+            self.least = min(self.least, seen.effort)
         self.middles.append(seen.percentile(0.5))
         self.tails.append(seen.percentile(0.99))
 
@@ -237,12 +241,14 @@ def measure(loads: dict[str, Load], path: str, *, rounds: int, seconds: float, s
 
 def print_rows(name: str, rows: dict[str, Row]) -> None:
     """Print one table."""
-    print(f"\n{name:32} {'kept':>7} {'req/s':>8} {'p50 ms':>8} {'p99 ms':>8} {'CPU':>6} {'runs':>6}")
+    times = f"{'p50 ms':>8} {'p99 ms':>8} {'CPU':>6} {'min µs':>7} {'load':>5}"
+    print(f"\n{name:32} {'kept':>7} {'req/s':>8} {times} {'runs':>6}")
     for case, row in rows.items():
         middle, tail = statistics.median(row.middles), statistics.median(row.tails)
         effort = statistics.median(row.efforts) if row.efforts else float("nan")
         rate = f"{row.share:7.1%} {max(row.rates):8.0f}"
-        print(f"{case:32} {rate} {middle:8.2f} {tail:8.2f} {effort:6.2f} {len(row.kept):6}")
+        cost = f"{effort:6.2f} {row.least:7.1f} {statistics.median(row.asking):5.0%}"
+        print(f"{case:32} {rate} {middle:8.2f} {tail:8.2f} {cost} {len(row.kept):6}")
 
 
 def verdict(name: str, rows: dict[str, Row]) -> bool:
