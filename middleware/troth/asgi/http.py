@@ -16,7 +16,7 @@ from troth.asgi.judging import Judging
 from troth.asgi.request import Head
 from troth.asgi.writes import Writes, writes_of
 from troth.consent.device import ConsentTooLarge
-from troth.engines.embedded.operators import is_protected
+from troth.engines.embedded.duties import is_protected
 from troth.engines.embedded.views import ExchangeView
 from troth.errors import LedgerError, TrailError
 from troth.filters.cookies import Jar

@@ -11,7 +11,7 @@ from troth.asgi.bodies import Held, Watch
 from troth.asgi.judging import Judging
 from troth.asgi.request import JSON, Head
 from troth.asgi.writes import Writes
-from troth.engines.embedded.operators import is_protected
+from troth.engines.embedded.duties import is_protected
 from troth.engines.embedded.views import ExchangeView
 from troth.errors import UnreadableBody
 from troth.filters.cookies import Jar

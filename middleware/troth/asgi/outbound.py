@@ -14,7 +14,7 @@ from troth.asgi.inbound import guards_of, report_fields
 from troth.asgi.judging import Judging, Sent, takes_away
 from troth.asgi.request import body_kind
 from troth.asgi.rows import is_rows
-from troth.engines.embedded.operators import header_value, is_protected
+from troth.engines.embedded.duties import header_value, is_protected
 from troth.engines.embedded.views import CookieView, ExchangeView
 from troth.errors import UnreadableBody
 from troth.filters import caching, set_cookie

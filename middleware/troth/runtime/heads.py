@@ -14,7 +14,7 @@ from typing import Final
 
 from troth.consent.device import COOKIE_NAME
 from troth.engines.embedded import CompiledRule, Residual, Verdict
-from troth.engines.embedded.operators import header_value
+from troth.engines.embedded.duties import header_value
 from troth.engines.embedded.truth import TRUE
 from troth.engines.embedded.views import CookieView, ElementView, ExchangeView, FieldView, PageView, View
 from troth.filters import csp, set_cookie

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from troth.engines.embedded.operators import build, is_of_another, is_protected
+from troth.engines.embedded.duties import is_of_another, is_protected
+from troth.engines.embedded.operators import build
 from troth.engines.embedded.people import Judge
 from troth.engines.embedded.truth import TRUE
 from troth.engines.embedded.views import (
