@@ -254,6 +254,7 @@ def test_the_reasons_of_a_case_know_their_action() -> None:
         ("{id: a, given: {clock: soon}, request: /x, expect: {status: 200}}", "TR108"),
         ("{id: a, given: {region: XX}, request: /x, expect: {status: 200}}", "TR109"),
         ("{id: a, given: {signals: [gpcc]}, request: /x, expect: {status: 200}}", "TR104"),
+        ("{id: a, given: {earlier: [[/y]]}, request: /x, expect: {status: 200}}", "TR103"),
         ("{id: a, request: /x}", "TR102"),
         ("{id: a, request: /x, expect: {status: 2000}}", "TR112"),
         ("{id: a, request: x, expect: {status: 200}}", "TR503"),

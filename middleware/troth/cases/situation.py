@@ -256,10 +256,10 @@ def _earlier(node: Node, reader: Reader) -> tuple[Earlier, ...] | None:
 
 
 def _one_earlier(node: Node, reader: Reader) -> Earlier | None:
-    row = _EARLIER.read(node, reader) if isinstance(node, Mapping) else None
     if isinstance(node, Scalar):
         request = REQUEST_SHAPE.read(node, reader)
-        row = None if request is None else {"request": request}
+        return None if request is None else Earlier(request=request, app=Answer())
+    row = _EARLIER.read(node, reader)
     if row is None:
         return None
     return Earlier(
