@@ -93,7 +93,10 @@ class Connection:
             name, _, value = line.rstrip(b"\r\n").partition(b": ")
             headers.append((name.lower(), value))
         length = next((int(value) for name, value in headers if name == b"content-length"), 0)
-        return Received(int(first.split()[1]), headers, self._file.read(length))
+        body = self._file.read(length)
+        if len(body) < length:
+            raise ConnectionError("the worker has gone in the middle of an answer")
+        return Received(int(first.split()[1]), headers, body)
 
     def close(self) -> None:
         self._file.close()
