@@ -119,8 +119,7 @@ class HttpExchange:
         return Incoming(self.judging, self._scope, self._receive, head, self.jar) if head.has_body else None
 
     def _whole_head(self) -> None:
-        inbound.head_ages(self.judging, self._scope)
-        self._head_fields()
+        inbound.whole_head(self.judging, self._scope, self.jar.headers)
 
     def _head_fields(self) -> None:
         inbound.head_fields(self.judging, self._scope, self.jar.headers)

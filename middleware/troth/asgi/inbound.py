@@ -144,21 +144,37 @@ def waits_for_age(judging: Judging, scope: Scope, headers: HeaderList) -> bool:
 # fields of the head ----------------------------------------------------------------------------------------------
 
 
+def whole_head(judging: Judging, scope: Scope, headers: HeaderList) -> None:
+    """Read the ages of the head, then report its fields, where none of them waits for a body."""
+    tagging = judging.site.tagging(judging.x.route)
+    found = list(_in_address(judging, tagging, scope))
+    if tagging.with_age:
+        _read_ages(judging, tagging, found)
+    _report_all(judging, tagging, found, scope, headers)
+
+
 def head_ages(judging: Judging, scope: Scope) -> None:
     """Read the ages that query and path state: before any field is judged, wherever it stands."""
     tagging = judging.site.tagging(judging.x.route)
-    if not tagging.with_age:
-        return
-    for _, _, category, name, value, _ in _in_address(judging, tagging, scope):
-        _age_of(judging, tagging, name, category, value)
-    if judging.x.ages:
-        judging.again()
+    if tagging.with_age:
+        _read_ages(judging, tagging, _in_address(judging, tagging, scope))
 
 
 def head_fields(judging: Judging, scope: Scope, headers: HeaderList) -> None:
     """Report fields of query, path and headers, and note what has to go from them."""
     tagging = judging.site.tagging(judging.x.route)
-    for carrier, shown, category, _, _, place in _in_address(judging, tagging, scope):
+    _report_all(judging, tagging, _in_address(judging, tagging, scope), scope, headers)
+
+
+def _read_ages(judging: Judging, tagging: Any, found: Iterable[Stated]) -> None:
+    for _, _, category, name, value, _ in found:
+        _age_of(judging, tagging, name, category, value)
+    if judging.x.ages:
+        judging.again()
+
+
+def _report_all(judging: Judging, tagging: Any, found: Iterable[Stated], scope: Scope, headers: HeaderList) -> None:
+    for carrier, shown, category, _, _, place in found:
         _report(judging, carrier, shown, category, place)
     _selected(judging, tagging, scope)
     table = tagging.headers
@@ -359,5 +375,5 @@ def resized(headers: HeaderList, length: int) -> HeaderList:
 
 __all__ = [
     "forwarded", "guards_of", "head_ages", "head_fields", "people_after", "people_before", "people_in_request",
-    "reads_body", "report_fields", "resized", "waits_for_age", "waits_for_body",
+    "reads_body", "report_fields", "resized", "waits_for_age", "waits_for_body", "whole_head",
 ]  # fmt: skip

@@ -37,8 +37,7 @@ class WebSocketExchange:
         self.judging, _, self.jar = guard.facts({**scope, "method": "GET"}, inner_path(scope))
 
     def _head_fields(self) -> None:
-        inbound.head_ages(self.judging, self._scope)
-        inbound.head_fields(self.judging, self._scope, self.jar.headers)
+        inbound.whole_head(self.judging, self._scope, self.jar.headers)
 
     async def run(self) -> None:
         """Judge the handshake; deny it before it is accepted, or hand it on without what is withheld."""
