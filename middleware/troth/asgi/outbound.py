@@ -336,8 +336,7 @@ def _page(judging: Judging, headers: HeaderList, sent: Sent) -> HeaderList:
 def _amended(judging: Judging, headers: HeaderList, *, page: bool) -> HeaderList:
     """Carry out the header duties whose rules amend."""
     if not judging.depends:
-        hanging = judging.head.headers_by_consent
-        duties = (*hanging(Thing.EXCHANGE), *(hanging(Thing.PAGE) if page else ()))
+        duties = judging.head.headers_by_consent(page=page)
         judging.depends = any(_carried_out(judging, headers, duty) is not headers for duty in duties)
     if judging.duties:
         headers = [*headers, *(pair for duty in judging.duties for pair in duty.headers)]

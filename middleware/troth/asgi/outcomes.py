@@ -14,7 +14,7 @@ from troth.asgi.verdicts import Told
 from troth.filters import caching
 from troth.filters.set_cookie import within_budget
 from troth.model.facts import Direction
-from troth.model.words import NONE, Thing
+from troth.model.words import NONE
 from troth.runtime.heads import Head, Settled
 
 SENT: Final = frozenset({b"content-type", b"content-length", b"set-cookie"})
@@ -76,8 +76,7 @@ def work_out(ground: Ground, kind: Kind) -> Outcome | None:
 
 def _hangs_on_consent(head: Head, *, page: bool) -> bool:
     """Whether a header would be added under another consent, or is under this one; nothing asked for was sent."""
-    duties = (*head.headers_by_consent(Thing.EXCHANGE), *(head.headers_by_consent(Thing.PAGE) if page else ()))
-    return any(NONE not in duty.values for duty in duties)
+    return any(NONE not in duty.values for duty in head.headers_by_consent(page=page))
 
 
 def _expiring(ground: Ground, kind: Kind) -> HeaderList:

@@ -280,8 +280,11 @@ class Head:
         mine, *others = (_edits(tuple(engine.settle(engine.rules[view.thing], view))) for view in views)
         return any(other != mine for other in others)
 
-    def headers_by_consent(self, thing: Thing) -> tuple[Header, ...]:
-        """Return the header duties of rules on the exchange or the page that stand otherwise under another consent."""
+    def headers_by_consent(self, *, page: bool) -> tuple[Header, ...]:
+        """Return the header duties of rules that stand otherwise under another consent, on a `page` also of its own."""
+        return self._hanging(Thing.EXCHANGE) + (self._hanging(Thing.PAGE) if page else ())
+
+    def _hanging(self, thing: Thing) -> tuple[Header, ...]:
         found = self._by_consent.get(thing)
         if found is None:
             mine, *others = (_standings(self.site, one, thing) for one in (self.residual, *self.others()))
