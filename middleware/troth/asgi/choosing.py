@@ -22,7 +22,7 @@ from troth.model.consent import Choice, Choices, ChoiceState, Params
 from troth.model.facts import Actor, Event
 from troth.model.findings import Finding
 from troth.model.policy import ConsentRow
-from troth.model.words import Action, Thing
+from troth.model.words import Thing
 from troth.runtime.line import Reason, encode, grouped, is_known_child, released
 
 ACTS: Final = {
@@ -74,8 +74,7 @@ def judge_recording(judging: Judging, asked: Iterable[str], consents: Iterable[s
 
 def refusing(reasons: Iterable[Reason]) -> tuple[Finding, ...]:
     """Return the findings that refuse the recording."""
-    found = (reason[0] for reason in reasons)
-    return tuple(one for one in found if one.action in (Action.WITHHOLD, Action.DENY) and not one.dry)
+    return tuple(finding for finding, _, _ in reasons if finding.refuses)
 
 
 def apply(judging: Judging, outcome: Outcome) -> None:

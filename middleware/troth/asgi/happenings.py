@@ -7,14 +7,14 @@ by the app itself (401, 403), is a fact already; of it rules can only speak.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from troth._types import Scope
 from troth.asgi.choosing import refusing
 from troth.asgi.judging import Judging
-from troth.consent.event_counts import Counted
 from troth.engines.embedded.views import EventView
 from troth.model.facts import Actor, Event, Person
 from troth.model.words import OWN, UNDECLARED, Phase, Thing
@@ -68,21 +68,8 @@ async def _happen(judging: Judging, scope: Scope, name: str) -> list[Reason]:
 
 async def _recent(judging: Judging, scope: Scope, name: str) -> Mapping[str, tuple[datetime, ...]]:
     """Count the event by all that rules count it by, as far as that is known; returns the latest instants of each."""
-    if name not in judging.site.counts:
-        return {}
-    counted = dict(_counted(judging, scope, name))
-    latest = await judging.runtime.counts.add(tuple(counted.values()), judging.x.now)
-    return dict(zip(counted, latest, strict=True))
-
-
-def _counted(judging: Judging, scope: Scope, name: str) -> Iterator[tuple[str, Counted]]:
-    site = judging.site
-    for per, limit in site.counts[name].items():
-        value = _counted_by(judging, scope, per)
-        if value is not None:
-            kind = "person" if per in ("subject", "actor") else per
-            key = (site.policy.identity.id, site.host, name, per, judging.runtime.names.digest(kind, value))
-            yield per, Counted(key="\n".join(key), limit=limit.count, within=limit.within)
+    value_of = partial(_counted_by, judging, scope)
+    return await judging.runtime.count(judging.site, name, judging.x.now, value_of)
 
 
 def _counted_by(judging: Judging, scope: Scope, per: str) -> str | None:

@@ -14,7 +14,7 @@ from troth.engines.embedded.views import CookieView, ExchangeView, FieldView, Pa
 from troth.filters.probes import NOBODY, Known
 from troth.model.facts import PENDING, Cookie, Direction, Exchange, Field, Missing, Page
 from troth.model.findings import Denial, Finding
-from troth.model.words import RESTRICTING, UNDECLARED, Action, Carrier, Phase, Thing
+from troth.model.words import UNDECLARED, Action, Carrier, Phase, Thing
 from troth.runtime.heads import CookieEntry, Head, HeaderDuty, Settled, head_of
 from troth.runtime.line import Reason
 from troth.runtime.runtime import Runtime
@@ -343,9 +343,7 @@ class Judging:
 
 def _can_deny(finding: Finding) -> bool:
     """Whether a finding may refuse the whole exchange; the engine says whether it does."""
-    if finding.dry or finding.action not in RESTRICTING:
-        return False
-    return finding.action is Action.DENY or finding.thing in (Thing.EXCHANGE, Thing.RECORD)
+    return finding.refuses and (finding.action is Action.DENY or finding.thing in (Thing.EXCHANGE, Thing.RECORD))
 
 
 def denying(finding: Finding) -> Finding:

@@ -19,7 +19,7 @@ from troth.cases.values import Case
 from troth.engines import reference
 from troth.model.facts import Actor, Event, Exchange, Person
 from troth.model.findings import Finding
-from troth.model.words import RESTRICTING, Thing
+from troth.model.words import Thing
 from troth.runtime.site import Site
 from troth.runtime.versions import ACTIVATED
 
@@ -79,10 +79,7 @@ def _happened(judged: Judged) -> str | None:
     x = judged.exchange
     if x.route is None or x.route.event is None or judged.denial is not None or (x.status or 0) >= _REFUSED:
         return None
-    refused = any(
-        one.thing is Thing.EVENT and one.action in RESTRICTING and not one.dry and _is_about(x, one)
-        for one in judged.findings
-    )
+    refused = any(one.thing is Thing.EVENT and one.refuses and _is_about(x, one) for one in judged.findings)
     return None if refused else x.route.event
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from troth.model.words import Action, Thing
+from troth.model.words import RESTRICTING, Action, Thing
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -21,6 +21,11 @@ class Finding:
     status: int | None = None
     clauses: tuple[str, ...] = ()
     """The rule's clauses; of an opened rule those of the exception."""
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the thing does not go through as it is: of an event, that it is refused."""
+        return self.action in RESTRICTING and not self.dry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

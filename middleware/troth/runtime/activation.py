@@ -23,7 +23,7 @@ from troth.model.policy import Version
 from troth.model.words import Action
 from troth.runtime.line import grouped
 from troth.runtime.site import Site
-from troth.runtime.versions import ACTIVATED, facts, refusing, statements_of
+from troth.runtime.versions import ACTIVATED, facts, statements_of
 
 KIND: Final = "policy"
 ANNOUNCED: Final = "policy-announced"
@@ -63,7 +63,7 @@ def refuse_what_cannot_follow(sites: Mapping[str, Site], before: Mapping[str, Si
         found = list(versions.judge(held, due, today))
         if was is not None:
             found += was.versions.judge(held, due, today, statements_of(site.policy, today))
-        refused = tuple(dict.fromkeys((one.rule, one.clauses) for one in refusing(found)))
+        refused = tuple(dict.fromkeys((one.rule, one.clauses) for one in found if one.refuses))
         if refused and (was is not None or held not in versions):
             raise ActivationRefused(site.policy.identity.id, held, due, refused)
 
@@ -131,8 +131,7 @@ class Activation:
     ) -> dict[str, Any]:
         found = site.versions.judge(before, version, now.date()) if before is not None else ()
         # Going back to an earlier version cannot be refused: the one before is no longer due.
-        refused = refusing(found)
-        told = [replace(one, action=Action.ALERT) if one in refused else one for one in found]
+        told = [replace(one, action=Action.ALERT) if one.refuses else one for one in found]
         why = grouped([(one, ACTIVATED, None) for one in told])
         why = [*why, _ALERT] if alerts else why
         line = _line(ACTIVATED, site, version) | {"hash": site.policy.fingerprint, "why": why}

@@ -16,13 +16,12 @@ from typing import Any, Final
 
 from troth.consent.batch import Batch
 from troth.consent.deadlines import Deadline
-from troth.consent.event_counts import Counted
 from troth.engines.embedded.views import EventView
 from troth.errors import DeclarationError, EventRefused, LedgerError, TrailError
 from troth.model.consent import Params
 from troth.model.facts import Actor, Event, Exchange, Person
 from troth.model.findings import Finding
-from troth.model.words import RESTRICTING, Phase, Thing
+from troth.model.words import Phase, Thing
 from troth.runtime.begun import CASE, Happened
 from troth.runtime.line import MOST_SUBJECTS, grouped, is_known_child
 from troth.runtime.runtime import Runtime
@@ -73,8 +72,7 @@ class Declaring:
         Raises DeclarationError for what the policy does not have, EventRefused where rules refuse it, LedgerError or
         TrailError where it cannot be kept or told: then no state has changed.
         """
-        judged = await self.judge(given)
-        await asyncio.to_thread(self._carry_out, given, judged)
+        await self.carry_out(given, await self.judge(given))
 
     async def carry_out(self, given: Declaration, judged: Sequence[_Judged]) -> None:
         """Do what was judged before. Raises LedgerError or TrailError."""
@@ -90,7 +88,7 @@ class Declaring:
             judged.append(await self._judge(given.event, person))
             if number % _IN_ONE_TURN == _IN_ONE_TURN - 1:
                 await asyncio.sleep(0)
-        refused = [one for each in judged for one in each.found if one.action in RESTRICTING and not one.dry]
+        refused = [one for each in judged for one in each.found if one.refuses]
         if refused:
             await asyncio.to_thread(self._runtime.write, self._line(given, judged) | {"outcome": "refused"})
             rules = tuple(dict.fromkeys(one.rule for one in refused))
@@ -104,16 +102,14 @@ class Declaring:
 
     async def _recent(self, name: str, x: Exchange) -> Mapping[str, tuple[datetime, ...]]:
         """Count the event by whom it is about and by who declares it."""
-        site, counted = self._site, {}
         actor = x.actor if isinstance(x.actor, Actor) else x.actor_before
         by = {"subject": x.subject, "actor": actor.person if isinstance(actor, Actor) else None}
-        for per, limit in site.counts.get(name, {}).items():
+
+        def value_of(per: str) -> str | None:
             person = by.get(per)
-            if isinstance(person, Person) and person.id:
-                key = (site.policy.identity.id, site.host, name, per, self._runtime.names.digest("person", person.id))
-                counted[per] = Counted(key="\n".join(key), limit=limit.count, within=limit.within)
-        latest = await self._runtime.counts.add(tuple(counted.values()), x.now) if counted else []
-        return dict(zip(counted, latest, strict=True))
+            return person.id or None if isinstance(person, Person) else None
+
+        return await self._runtime.count(self._site, name, x.now, value_of)
 
     # carrying out ------------------------------------------------------------------------------------------------
 

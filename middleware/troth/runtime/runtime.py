@@ -18,6 +18,7 @@ from troth.audit.trail import PolicyStamp, Trail
 from troth.consent.deadlines import Deadlines
 from troth.consent.decoder import Decoder
 from troth.consent.desk import ConsentDesk
+from troth.consent.event_counts import Counted
 from troth.errors import ActivationRefused, ConfigurationError, HomeError, LedgerError, TrailError
 from troth.home import Home
 from troth.model.facts import Exchange
@@ -192,6 +193,23 @@ class Runtime:
     def write(self, members: Mapping[str, Any]) -> int:
         """Write one line; returns its number. Raises TrailError where it cannot be written."""
         return self.write_encoded(encode(dict(members)))
+
+    async def count(
+        self, site: Site, event: str, at: datetime, value_of: Callable[[str], str | None]
+    ) -> Mapping[str, tuple[datetime, ...]]:
+        """Count an event by all that rules of a site count it per; returns the latest instants of each, this included.
+
+        `value_of` says who or what that is, None where it is not known. Only its pseudonym is kept.
+        """
+        counted: dict[str, Counted] = {}
+        for per, limit in site.counts.get(event, {}).items():
+            value = value_of(per)
+            if value is not None:
+                kind = "person" if per in ("subject", "actor") else per
+                key = (site.policy.identity.id, site.host, event, per, self.names.digest(kind, value))
+                counted[per] = Counted(key="\n".join(key), limit=limit.count, within=limit.within)
+        latest = await self.counts.add(tuple(counted.values()), at)
+        return dict(zip(counted, latest, strict=True))
 
     @property
     def heeds_time(self) -> bool:

@@ -7,7 +7,6 @@ version that was activated once stays, whatever its announcement becomes: the le
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from typing import Final
 
@@ -16,7 +15,7 @@ from troth.engines.embedded.views import EventView
 from troth.model.facts import Event, Exchange
 from troth.model.findings import Finding
 from troth.model.policy import Policy, Version
-from troth.model.words import RESTRICTING, Phase, Thing
+from troth.model.words import Phase, Thing
 
 ACTIVATED: Final = "policy-activated"
 Statements = frozenset[tuple[str, str | None]]
@@ -88,7 +87,7 @@ class Versions:
 
     def refusals(self, version: str, today: date) -> tuple[Finding, ...]:
         """Return what refuses that a version follows the one that was activated last."""
-        return tuple(one for one in self.judge(self._activated or "", version, today) if _refuses(one))
+        return tuple(one for one in self.judge(self._activated or "", version, today) if one.refuses)
 
     def judge(
         self, before: str, version: str, today: date, statements: Statements = frozenset()
@@ -110,15 +109,6 @@ def facts(before: str, version: str, now: datetime, statements: Statements = fro
         now=now, phase=Phase.END, version=before, coming=version, attested=statements,
         events=(Event(name=ACTIVATED, at=now),), response_pending=False,
     )  # fmt: skip
-
-
-def _refuses(finding: Finding) -> bool:
-    return finding.action in RESTRICTING and not finding.dry
-
-
-def refusing(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return those of the findings that refuse."""
-    return tuple(filter(_refuses, findings))
 
 
 def statements_of(policy: Policy, today: date) -> Statements:
